@@ -1,0 +1,62 @@
+"""What a record is: a plain tuple, since one is made for every read and every write of every connection.
+
+    (kind, number, time, payload, size)
+
+- `kind`: one of the constants below.
+- `number`: the connection's number in this run.
+- `time`: seconds since the epoch.
+- `payload`: OPENED an `Opened`; RECEIVED and SENT bytes, possibly cut; NOTE `(kind, mapping)`; FAULT
+  `(name, direction, why)`; ENDED an `Ended`.
+- `size`: RECEIVED and SENT the true number of bytes, of which `payload` may be a beginning; else 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+OPENED, RECEIVED, SENT, NOTE, FAULT, ENDED = range(6)
+KINDS = ("opened", "received", "sent", "note", "fault", "ended")
+
+Record = tuple[int, int, float, Any, int]
+
+# How a connection ended, and who did it. `who` is "peer", "us" or "" (nobody: the machine, the network).
+FIN = "fin"  # both sides said all they had
+RST = "rst"
+TIMEOUT = "time-out"
+LIMIT = "limit"
+ERROR = "error"  # TLS failed, the network broke
+STOPPED = "stopped"  # the bench was shut down
+ENDS = (FIN, RST, TIMEOUT, LIMIT, ERROR, STOPPED)
+
+
+class Opened(msgspec.Struct, frozen=True, array_like=True):
+    """A connection came (or, over UDP, the first datagram of an address)."""
+
+    proto: str  # tcp, udp, http, xmlrpc, smtp ...
+    service: str
+    endpoint: str  # where we listen, as a person writes it
+    local: str  # host:port
+    peer: str  # host:port
+    tls: str = ""  # TLS version, "" without
+    role: str = "server"  # server, client, tap
+    seed: int = 0  # of its faults
+
+
+class Ended(msgspec.Struct, frozen=True, array_like=True):
+    """A connection is over. Counters are true even where bodies were dropped."""
+
+    who: str
+    how: str
+    reason: str
+    received: int  # bytes
+    received_chunks: int  # reads (datagrams over UDP)
+    sent: int
+    sent_chunks: int
+
+
+def note(number: int, now: float, kind: str, data: Mapping[str, Any]) -> Record:
+    """Return the record of a note that a protocol made."""
+    return (NOTE, number, now, (kind, dict(data)), 0)
