@@ -142,9 +142,7 @@ class Service:
             elif parameter.name in left and parameter.kind is not inspect.Parameter.POSITIONAL_ONLY:
                 named[parameter.name] = _convert(left.pop(parameter.name), parameter, arguments.textual)
             elif parameter.required:
-                raise ServiceError(
-                    f"{self.name}: {parameter.name!r} is missing; it takes {self.usage}", code=422
-                )
+                raise ServiceError(f"{self.name}: {parameter.name!r} is missing; it takes {self.usage}", code=422)
         if values:
             count = len(arguments.values)
             raise ServiceError(f"{self.name}: {count} values came; it takes {self.usage}", code=422)
@@ -213,12 +211,7 @@ def _convert(value: Any, parameter: _Parameter, textual: bool) -> Any:
     if wanted is Any or type(value) is wanted:
         return value
     try:
-        if (
-            wanted is bool
-            and textual
-            and isinstance(value, str)
-            and value.lower() in {"true", "false", "1", "0"}
-        ):
+        if wanted is bool and textual and isinstance(value, str) and value.lower() in {"true", "false", "1", "0"}:
             return value.lower() in {"true", "1"}
         return msgspec.convert(value, wanted, strict=not textual)
     except msgspec.ValidationError as wrong:
@@ -271,9 +264,7 @@ def service(
     """Say more of a service than its signature does; see `Service` for each word. The function stays as it is."""
 
     def mark(function: Callable[..., Any]) -> Callable[..., Any]:
-        options = dict(
-            name=name, blocking=blocking, frame=frame, speaks_first=speaks_first, route=route, only=only
-        )
+        options = dict(name=name, blocking=blocking, frame=frame, speaks_first=speaks_first, route=route, only=only)
         setattr(function, MARK, _Mark(options))
         return function
 
@@ -290,9 +281,7 @@ def service_of(function: Callable[..., Any], group: str = "") -> Service:
     name = options.pop("name", "") or getattr(function, "__name__", type(function).__name__)
     try:
         signature = inspect.signature(function)
-        target = (
-            function if inspect.isroutine(function) or inspect.isclass(function) else type(function).__call__
-        )
+        target = function if inspect.isroutine(function) or inspect.isclass(function) else type(function).__call__
         try:
             hints = typing.get_type_hints(target)
         except (NameError, TypeError):
@@ -346,9 +335,7 @@ def load(target: str) -> Service:
     found: Any = module
     for part in name.split("."):
         if not hasattr(found, part):
-            known = [
-                key for key, value in vars(module).items() if callable(value) and not key.startswith("_")
-            ]
+            known = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
             cure = f"there are: {', '.join(known[:8])}" if known else "it defines no function"
             raise ConfigError(f"{place} has no {name!r}.{suggest(name, known)}", cure=cure)
         found = getattr(found, part)
@@ -359,18 +346,17 @@ def load(target: str) -> Service:
 
 def _load_file(path: Path) -> types.ModuleType:
     if not path.is_file():
-        raise ConfigError(
-            f"there is no file {str(path)!r}", cure="the path counts from the working directory"
-        )
+        raise ConfigError(f"there is no file {str(path)!r}", cure="the path counts from the working directory")
     spec = importlib.util.spec_from_file_location(path.stem, path)
+    loader = spec.loader if spec is not None else None
     assert spec is not None
-    assert spec.loader is not None
+    assert loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules.setdefault(path.stem, module)
     folder = str(path.resolve().parent)
     if folder not in sys.path:
         sys.path.insert(0, folder)  # so that it finds its neighbours, as `python path.py` would
-    _execute(lambda: spec.loader.exec_module(module), str(path))
+    _execute(lambda: loader.exec_module(module), str(path))
     return module
 
 

@@ -6,6 +6,7 @@ Truth in this order: flag > `SOCKWRIGHT_*` environment > `./sockwright.toml` > t
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import os
 import re
@@ -13,8 +14,14 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sockwright.errors import ConfigError
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+T = TypeVar("T", bound="DataclassInstance")
 
 _DURATION_UNITS = {
     "us": 1e-6,
@@ -85,6 +92,30 @@ def size_text(count: int) -> str:
     return str(count)
 
 
+def overridden(limits: T, changes: Mapping[str, object]) -> T:
+    """Return the frozen dataclass `limits` with `changes` by field name; texts are read as durations or sizes.
+
+    A float field is seconds, an int field bytes or a count.
+
+    Raises: ConfigError naming the limit, with the nearest right spelling.
+    """
+    known = {field.name: field for field in dataclasses.fields(limits)}
+    values: dict[str, Any] = {}
+    for name, value in changes.items():
+        if name not in known:
+            raise ConfigError(f"there is no limit {name!r}.{suggest(name, known)}", cure=f"limits: {', '.join(known)}")
+        default = getattr(limits, name)
+        try:
+            if isinstance(value, str):
+                value = duration(value) if isinstance(default, float) else size(value)
+            if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+                raise ValueError(f"{value!r} is not a number of at least 0")
+        except ValueError as wrong:
+            raise ConfigError(f"limit {name}: {wrong}") from None
+        values[name] = type(default)(value)
+    return dataclasses.replace(limits, **values)
+
+
 def suggest(word: str, known: Iterable[str]) -> str:
     """Return ` Did you mean ...?` for the known word nearest to `word`, or an empty string."""
     found = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
@@ -124,8 +155,6 @@ def read_toml(path: Path) -> dict[str, object]:
     except FileNotFoundError:
         return {}
     except tomllib.TOMLDecodeError as wrong:
-        raise ConfigError(
-            f"{path} is not TOML: {wrong}", cure="correct that line, or move the file away"
-        ) from None
+        raise ConfigError(f"{path} is not TOML: {wrong}", cure="correct that line, or move the file away") from None
     except OSError as wrong:
         raise ConfigError(f"cannot read {path}: {wrong.strerror}") from None

@@ -144,9 +144,7 @@ def _split_address(address: str, text: str) -> tuple[str, int | None]:
     if address.startswith("["):
         host, bracket, rest = address[1:].partition("]")
         if not bracket:
-            raise ConfigError(
-                f"{text!r} opens a bracket that it never closes", cure="IPv6 is written [::1]:7007"
-            )
+            raise ConfigError(f"{text!r} opens a bracket that it never closes", cure="IPv6 is written [::1]:7007")
         try:
             ipaddress.IPv6Address(host.partition("%")[0])
         except ValueError:
@@ -156,9 +154,7 @@ def _split_address(address: str, text: str) -> tuple[str, int | None]:
             raise ConfigError(f"{rest!r} behind the address in {text!r} makes no sense")
     else:
         if address.count(":") > 1:
-            raise ConfigError(
-                f"{text!r} has more than one colon", cure=f"IPv6 goes in brackets: [{address}]:7007"
-            )
+            raise ConfigError(f"{text!r} has more than one colon", cure=f"IPv6 goes in brackets: [{address}]:7007")
         host, colon, port = address.partition(":")
         if not colon and host.isdecimal():
             host, colon, port = "", ":", host
@@ -166,9 +162,7 @@ def _split_address(address: str, text: str) -> tuple[str, int | None]:
         raise ConfigError(f"the host in {text!r} holds a blank or a control character")
     if not colon or not port:
         if colon:
-            raise ConfigError(
-                f"{text!r} names no port behind the colon", cure="port 0 asks the system for a free one"
-            )
+            raise ConfigError(f"{text!r} names no port behind the colon", cure="port 0 asks the system for a free one")
         return host, None
     if not (port.isascii() and port.isdecimal()) or int(port) > 65535:
         raise ConfigError(f"{port!r} in {text!r} is not a port", cure="a port is a number from 0 to 65535")
