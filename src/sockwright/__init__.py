@@ -17,7 +17,7 @@ _PUBLIC = {
     "ServiceError": "errors",
 }
 
-__all__ = sorted([*_PUBLIC, "__version__"])
+__all__ = ["__version__", *_PUBLIC]
 
 
 def __getattr__(name: str) -> Any:
@@ -30,4 +30,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return __all__
+    return list(__all__)

@@ -43,12 +43,10 @@ def offered(name: str, context: Context) -> Sequence[Service]:
     """
     if name in SERVICES:
         offer = importlib.import_module(f"{__name__}.{SERVICES[name][0]}").offer
-        services: Sequence[Service] = offer(context)
-        return services
+        return tuple(offer(context))
     for entry in entry_points(group="sockwright.services"):
         if entry.name == name:
-            services = entry.load()(context)
-            return services
+            return tuple(entry.load()(context))
     if ":" in name:
         return (load(name),)
     raise ConfigError(
