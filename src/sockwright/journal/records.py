@@ -63,3 +63,13 @@ class Ended(msgspec.Struct, frozen=True, array_like=True):
 def note(number: int, now: float, kind: str, data: Mapping[str, Any]) -> Record:
     """Return the record of a note that a protocol made."""
     return (NOTE, number, now, (kind, dict(data)), 0)
+
+
+# One entry of the journal: its sequence number in the run, and the record.
+Entry = tuple[int, Record]
+
+# Whoever records a read or a write keeps it whole until the connection's direction has carried WHOLE bytes, and the
+# first CUT bytes of each after that. So what a person looks at is all there, and a flood costs little: whole 64 KiB
+# reads kept for ever would halve the speed.
+WHOLE = 1 << 20  # bytes of one direction of one connection
+CUT = 1 << 10  # bytes of one read
