@@ -13,6 +13,7 @@ import socket
 import ssl
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from sockwright import config
 from sockwright.errors import ConfigError
@@ -124,7 +125,7 @@ def server_context(
     return context
 
 
-def _cryptography():  # type: ignore[no-untyped-def]
+def _cryptography() -> Any:
     try:
         from cryptography import x509
         from cryptography.hazmat.primitives import hashes, serialization
@@ -137,13 +138,13 @@ def _cryptography():  # type: ignore[no-untyped-def]
     return x509, hashes, serialization, ec
 
 
-def _sha256():  # type: ignore[no-untyped-def]
+def _sha256() -> Any:
     from cryptography.hazmat.primitives import hashes
 
     return hashes.SHA256()
 
 
-def _builder(x509, subject, issuer, public_key, days):  # type: ignore[no-untyped-def]
+def _builder(x509: Any, subject: Any, issuer: Any, public_key: Any, days: int) -> Any:
     now = datetime.datetime.now(datetime.UTC)
     return (
         x509.CertificateBuilder()
@@ -156,14 +157,14 @@ def _builder(x509, subject, issuer, public_key, days):  # type: ignore[no-untype
     )
 
 
-def _general_name(x509, name: str):  # type: ignore[no-untyped-def]
+def _general_name(x509: Any, name: str) -> Any:
     try:
         return x509.IPAddress(ipaddress.ip_address(name))
     except ValueError:
         return x509.DNSName(name)
 
 
-def _still_good(x509, chain: Path, ca, wanted: set[str]) -> bool:  # type: ignore[no-untyped-def]
+def _still_good(x509: Any, chain: Path, ca: Any, wanted: set[str]) -> bool:
     try:
         leaf = x509.load_pem_x509_certificate(chain.read_bytes())
         san = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value

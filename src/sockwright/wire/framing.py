@@ -36,6 +36,10 @@ class Framing(Protocol):
 
     broken: PeerError | None
 
+    @property
+    def pending(self) -> bool:
+        """Tell whether a frame has begun and is not complete."""
+
     def feed(self, data: bytes) -> list[bytes]:
         """Return the frames that `data` completes, without their ends.
 
@@ -101,6 +105,10 @@ class _Lines:
         self._limit = limit
         self._offset = 0  # of the unfinished line in the stream
         self._rest = bytearray()  # the unfinished line
+
+    @property
+    def pending(self) -> bool:
+        return bool(self._rest)
 
     def feed(self, data: bytes) -> list[bytes]:
         if self.broken is not None:
@@ -198,6 +206,10 @@ class _Counted:
         self._buffer = bytearray()
         self._offset = 0  # of the buffer's beginning in the stream
 
+    @property
+    def pending(self) -> bool:
+        return bool(self._buffer)
+
     def feed(self, data: bytes) -> list[bytes]:
         if self.broken is not None:
             raise self.broken
@@ -262,6 +274,10 @@ class _Fixed:
         self._buffer = bytearray()
         self._offset = 0
 
+    @property
+    def pending(self) -> bool:
+        return bool(self._buffer)
+
     def feed(self, data: bytes) -> list[bytes]:
         buffer, count = self._buffer, self._count
         buffer += data
@@ -298,6 +314,10 @@ class _Whole:
         self._limit = limit
         self._whole = bytearray()
 
+    @property
+    def pending(self) -> bool:
+        return bool(self._whole)
+
     def feed(self, data: bytes) -> list[bytes]:
         if self.broken is None:
             self._whole += data
@@ -329,6 +349,10 @@ class _Raw:
 
     def __init__(self) -> None:
         self.broken: PeerError | None = None
+
+    @property
+    def pending(self) -> bool:
+        return False
 
     def feed(self, data: bytes) -> list[bytes]:
         return [data] if data else []
