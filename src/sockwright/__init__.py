@@ -17,7 +17,7 @@ _PUBLIC = {
     "ServiceError": "errors",
 }
 
-__all__ = ["__version__", *_PUBLIC]
+__all__ = ["ConfigError", "PeerError", "ServiceError", "__version__"]
 
 
 def __getattr__(name: str) -> Any:
