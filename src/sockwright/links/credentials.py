@@ -45,11 +45,7 @@ def without_password(url: str) -> str:
     scheme, colon, rest = url.partition("://")
     if not colon:
         return url
-    for end, sign in enumerate(rest):
-        if sign in "/?#":
-            break
-    else:
-        end = len(rest)
+    end = min((at for at in map(rest.find, "/?#") if at >= 0), default=len(rest))
     authority = rest[:end]
     if "@" not in authority:
         return url

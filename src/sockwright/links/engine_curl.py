@@ -236,7 +236,8 @@ class CurlEngine:
         try:
             handle.setopt(pycurl.URL, ask.url)
             if ask.fields != transfer.fields_set:
-                handle.setopt(pycurl.HTTPHEADER, [*self._base, *(f"{name}: {value}" for name, value in ask.fields)])
+                extra = [f"{name}: {value}".encode() for name, value in ask.fields]
+                handle.setopt(pycurl.HTTPHEADER, [*self._base, *extra])
                 transfer.fields_set = ask.fields
             if ask.method != transfer.method_set:
                 handle.setopt(pycurl.NOBODY if ask.method == "HEAD" else pycurl.HTTPGET, 1)

@@ -78,7 +78,7 @@ class Settings:
     robots: bool = True
     retry: bool = True
     links_per_page: int = LINKS_PER_PAGE
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
 
 
 def origin_of(url: str) -> str:
@@ -92,6 +92,11 @@ def is_loopback(origin: str) -> bool:
     """Tell whether a canonical origin is this machine."""
     host = origin.partition("://")[2]
     return host.startswith(("127.", "[::1]")) or host.partition(":")[0] == "localhost"
+
+
+def _validator(value: str) -> str:
+    """Return a validator that may be sent back: short, and made of what a field may hold."""
+    return value if len(value) <= 200 and value.isascii() and value.isprintable() else ""
 
 
 class Fetcher:
@@ -279,8 +284,8 @@ class Fetcher:
 
     def _read(self, task: Task, outcome: Outcome, exchange: Exchange) -> None:
         content_type = exchange.value("content-type")
-        outcome.etag = exchange.value("etag")
-        outcome.modified = exchange.value("last-modified")
+        outcome.etag = _validator(exchange.value("etag"))
+        outcome.modified = _validator(exchange.value("last-modified"))
         outcome.readable = readable(content_type)
         if task.body is Body.PAGE and outcome.readable and not exchange.cut.startswith("its body"):
             limit = self._settings.links_per_page

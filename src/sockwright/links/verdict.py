@@ -1,0 +1,116 @@
+"""What is said of a link in the end: the outcome of its URL, what redirects added, and whether its fragment exists.
+
+Pure. The same verdict is shared by all links to a URL; only a fragment makes it a link's own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from urllib.parse import unquote
+
+from sockwright.links.asking import Exchange
+from sockwright.links.fetcher import Outcome
+from sockwright.links.page import Page, fragment_found
+from sockwright.links.policy import REDIRECTS_MAX
+from sockwright.links.url import address_of, fragment_of
+
+WORKS = frozenset({"ok", "redirected", "flaky"})
+# Kinds of document in which a fragment names an element; in a PDF, a picture or a film it means something else.
+_WITH_ANCHORS = frozenset({"html", "markdown"})
+
+
+@dataclass(frozen=True, slots=True)
+class Anchors:
+    """What of a page is kept for links into it."""
+
+    kind: str
+    names: frozenset[str]
+    whole: bool  # nothing of the page was cut off
+
+    @classmethod
+    def of(cls, page: Page, cut: str = "") -> Anchors:
+        return cls(page.kind, page.anchors, not (cut or page.truncated))
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The class of a URL, and why."""
+
+    kind: str
+    reason: str
+    status: int = 0  # of the last response; 0 where none came
+    redirects: tuple[str, ...] = ()  # the addresses gone through after the first, the last one answered
+    permanent: bool = False  # all of these redirects are for good
+    fragment: str = ""  # that a redirect has put in the place of the link's own
+    note: str = ""  # what to know although it works
+    anchors: Anchors | None = None
+    exchange: Exchange | None = None  # the proof
+
+    @property
+    def hint(self) -> str:
+        """What to do about a link that works."""
+        if self.kind == "redirected" and self.permanent:
+            return f"moved for good: link to {self.redirects[-1]}"
+        return self.note
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """A redirect from one URL to the next."""
+
+    location: str  # resolved, with fragment
+    reason: str  # "301 Moved Permanently"
+    permanent: bool
+
+
+def of_outcome(outcome: Outcome) -> Verdict:
+    """Return the verdict on a URL that did not redirect."""
+    cut = outcome.exchange.cut if outcome.exchange else ""
+    return Verdict(
+        outcome.kind,
+        outcome.reason,
+        outcome.status,
+        note=outcome.note,
+        anchors=Anchors.of(outcome.page, cut) if outcome.page else None,
+        exchange=None if outcome.kind == "ok" else outcome.exchange,
+    )
+
+
+def through(url: str, hop: Hop, beyond: Verdict) -> Verdict:
+    """Return the verdict on `url`, which redirects by `hop` to a URL with the verdict `beyond`."""
+    redirects = (address_of(hop.location), *beyond.redirects)
+    if len(redirects) > REDIRECTS_MAX and beyond.kind in WORKS:
+        return Verdict("broken", f"more than {REDIRECTS_MAX} redirects", redirects=redirects[: REDIRECTS_MAX + 1])
+    kind, reason = beyond.kind, beyond.reason
+    if kind == "ok" and redirects[-1] != url:  # back where it began, it has only taken a cookie on the way
+        kind = "redirected"
+        reason = f"{hop.reason} to {redirects[-1]}"
+    elif kind not in WORKS and not reason.startswith(("redirected", "a redirect loop", "more than")):
+        reason = f"redirected to {redirects[-1]}: {reason}"
+    return replace(
+        beyond,
+        kind=kind,
+        reason=reason,
+        redirects=redirects[: REDIRECTS_MAX + 1],
+        permanent=hop.permanent and (beyond.permanent or not beyond.redirects),
+        fragment=beyond.fragment or fragment_of(hop.location),
+    )
+
+
+def with_fragment(verdict: Verdict, fragment: str) -> Verdict:
+    """Return the verdict on a link with `fragment` (as in its URL, may be empty) to a URL with `verdict`."""
+    fragment = verdict.fragment or fragment
+    anchors = verdict.anchors
+    if not fragment or verdict.kind not in WORKS or anchors is None or anchors.kind not in _WITH_ANCHORS:
+        return verdict
+    if fragment_found(fragment, anchors.names):
+        return verdict
+    if fragment[0] in "/!":  # what a script on the page makes of it, nobody can tell without running it
+        return replace(verdict, note=verdict.note or "its fragment is for a script")
+    if not anchors.whole:
+        return replace(verdict, note="its fragment was not found in the part of the page that was read")
+    return replace(
+        verdict,
+        kind="broken",
+        reason=f"{verdict.status or 'the page'}: nothing there has the id or name {unquote(fragment)!r:.100}",
+    )
