@@ -16,7 +16,7 @@ import socket
 import struct
 from collections.abc import Callable
 from time import time
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 from sockwright.binding import failure
 from sockwright.config import duration_text
@@ -123,7 +123,8 @@ class Stream(Driver, asyncio.Protocol):
     # -- what the loop tells us
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
+        assert hasattr(transport, "write")  # uvloop's transports are no subclass of asyncio.Transport
+        transport = cast(asyncio.Transport, transport)
         self._transport = transport
         self._write = transport.write
         transport.set_write_buffer_limits(high=self.server.limits.write_buffer)
