@@ -31,14 +31,22 @@ TRIES = 10
 
 @dataclass(frozen=True, slots=True)
 class Posting:
-    """One service at one endpoint, as it was asked for. `extra` and `limits` go to the protocol."""
+    """Services at one endpoint, as they were asked for; the first is the one spoken where there are no names.
+
+    `extra` and `limits` go to the protocol; `label` is the name in the journal and on the screen, the first
+    service's where it is empty.
+    """
 
     endpoint: Endpoint
-    service: str
+    services: Sequence[str]
     frame: str | None = None
     limits: Mapping[str, object] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
-    label: str = ""  # how it is called in the journal and on the screen; the service's name where empty
+    label: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.label or self.services[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +60,7 @@ class Listening:
 
     @property
     def name(self) -> str:
-        return self.posting.label or self.posting.service
+        return self.posting.name
 
 
 class PortTaken(Exception):
@@ -95,7 +103,7 @@ class Workbench:
         Raises: PortTaken; ConfigError where service, endpoint and protocol do not go together.
         """
         endpoint = posting.endpoint
-        offered = [service for name in posting.service.split("+") for service in self.offered(name)]
+        offered = [service for name in posting.services for service in self.offered(name)]
         frame = posting.frame or endpoint.options.get("frame")
         opening = protocols.open_with(endpoint.protocol, protocols.Terms(offered, frame, posting.limits, posting.extra))
         hosts = listening_hosts(endpoint.host, lan)
@@ -118,7 +126,7 @@ class Workbench:
         raise AssertionError("unreachable")
 
     def _server(self, endpoint: Endpoint, posting: Posting, opening: Any) -> StreamServer | DatagramServer:
-        name = posting.label or posting.service
+        name = posting.name
         if endpoint.protocol in protocols.DATAGRAM:
             if endpoint.tls:
                 raise ConfigError("UDP with TLS (DTLS) is not spoken here", cure=f"write udp://{endpoint.authority}")
