@@ -37,8 +37,9 @@ STAMP = VENV / "made-by-dev.py"  # written last: a .venv without it is half made
 RUN, DEV = "requirements.lock", "requirements-dev.lock"  # DEV holds all that RUN holds, at the same versions
 AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"  # where Debian's pip looks for them
 CAUSES = (  # said early and deep inside a line; what pip and apt say last is only what followed from it
-    r"certificate verify failed[^(']*|temporary failure[ a-z]*|name or service not known|connection refused"
-    r"|network is unreachable|no space left on device|permission denied[^\n]*|(?:read|connection)? ?timed out"
+    r"certificate verify failed[^('\n]*[^(' \n]|temporary failure (?:in name resolution|resolving '[^']*')"
+    r"|name or service not known|connection refused|network is unreachable|(?:read |connection )?timed out"
+    r"|no space left on device|permission denied[^\n]*"
 )
 QUIET = {"PIP_USER": "0", "PIP_NO_INPUT": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
 
@@ -47,7 +48,7 @@ class Failed(Exception):
     """A step of making .venv failed: what happened, and what cures it."""
 
     def __init__(
-        self, what: str, cure: str = "check the network and pip's settings (index, certificates), then run this again"
+        self, what: str, cure: str = "mend that, or pip's settings (index, certificates); then run this again"
     ) -> None:
         super().__init__(what)
         self.cure = cure
