@@ -227,6 +227,8 @@ class Stream(Driver, asyncio.Protocol):
             broken = isinstance(exc, ConnectionResetError | BrokenPipeError | ConnectionAbortedError)
             self._who, self._how = ("peer", RST) if broken else ("", ERROR)
             self._reason = "" if broken else str(exc)
+        elif not self._how:  # under TLS the peer's end comes as this alone
+            self._who, self._how = "peer", FIN
         self.closing = self.peer_done = True
         for pipe in (self.inbound, self.outbound):
             if pipe is not None:
