@@ -63,6 +63,10 @@ class Staff:
                 outcomes.append(failure(failed))
         done(outcomes)
 
+    def close(self) -> None:
+        """Take no more calls."""
+        self.workers.close()
+
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run `work` as a task that is gone when the bench is."""
         return self.tasks.create_task(work)

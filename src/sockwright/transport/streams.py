@@ -16,7 +16,7 @@ import socket
 import struct
 from collections.abc import Callable
 from time import time
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 from sockwright.binding import failure
 from sockwright.config import duration_text
@@ -123,7 +123,8 @@ class Stream(Driver, asyncio.Protocol):
     # -- what the loop tells us
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
+        assert hasattr(transport, "write")  # uvloop's transports are no subclass of asyncio.Transport
+        transport = cast(asyncio.Transport, transport)
         self._transport = transport
         self._write = transport.write
         transport.set_write_buffer_limits(high=self.server.limits.write_buffer)
@@ -226,6 +227,8 @@ class Stream(Driver, asyncio.Protocol):
             broken = isinstance(exc, ConnectionResetError | BrokenPipeError | ConnectionAbortedError)
             self._who, self._how = ("peer", RST) if broken else ("", ERROR)
             self._reason = "" if broken else str(exc)
+        elif not self._how:  # under TLS the peer's end comes as this alone
+            self._who, self._how = "peer", FIN
         self.closing = self.peer_done = True
         for pipe in (self.inbound, self.outbound):
             if pipe is not None:
