@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from urllib.parse import unquote
@@ -58,3 +59,45 @@ def gather(pairs: Iterable[tuple[str, str, str]]) -> Credentials:
     for host, name, value in pairs:
         by_host[host] = (*by_host.get(host, ()), (name, value))
     return Credentials(by_host)
+
+
+_HOST = re.compile(r"(?:https?://)?(?:localhost|[^\s=/@:]*[.][^\s=/@:]*|\[[0-9a-fA-F:.]+\])(?::\d+)?/?", re.IGNORECASE)
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_OURS = frozenset({"host", "content-length", "transfer-encoding", "connection"})
+
+
+def _hosts(text: str, own: list[str]) -> tuple[list[str], str]:
+    """Take `HOST=` off the front of a flag's value; without one it is meant for the hosts `own`."""
+    host, equals, rest = text.partition("=")
+    if equals and _HOST.fullmatch(host):
+        return [host.rstrip("/").lower()], rest
+    if not own:
+        raise ValueError("no host is named that it is meant for")
+    return own, text
+
+
+def parse_header(text: str, own: list[str]) -> list[tuple[str, str, str]]:
+    """Return (host, name, value) for `[HOST=]NAME:VALUE`.
+
+    Raises: ValueError saying what is wrong with it.
+    """
+    hosts, line = _hosts(text, own)
+    name, colon, value = line.partition(":")
+    name, value = name.strip(), value.strip()
+    if not colon or not _NAME.fullmatch(name) or not value.isprintable():
+        raise ValueError(f"not a field: {line!r:.100}")
+    if name.lower() in _OURS:
+        raise ValueError(f"{name} is not for you to set: it belongs to the connection")
+    return [(host, name, value) for host in hosts]
+
+
+def parse_auth(text: str, own: list[str]) -> list[tuple[str, str, str]]:
+    """Return (host, "Authorization", value) for `[HOST=]USER:PASSWORD`.
+
+    Raises: ValueError; the message never shows the password.
+    """
+    hosts, login = _hosts(text, own)
+    user, colon, password = login.partition(":")
+    if not colon or not user:
+        raise ValueError("a login is written USER:PASSWORD")
+    return [(host, "Authorization", basic(user, password)) for host in hosts]

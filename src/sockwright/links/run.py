@@ -1,0 +1,124 @@
+"""Puts a run together: engine, fetcher, crawler, reports; and says how it ended."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sockwright.errors import ConfigError
+from sockwright.links.asking import USER_AGENT, Engine
+from sockwright.links.crawler import Bounds, Crawler, Input
+from sockwright.links.credentials import NO_CREDENTIALS, Credentials
+from sockwright.links.fetcher import Fetcher, Settings
+from sockwright.links.local import url_of
+from sockwright.links.page import Link
+from sockwright.links.policy import FAILING
+from sockwright.links.reports import Reporter, Reports, Summary
+from sockwright.links.scope import Scope, patterns
+
+ENGINES = ("curl", "urllib")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """All that a run can be told."""
+
+    settings: Settings = field(default_factory=Settings)
+    bounds: Bounds = field(default_factory=Bounds)
+    engine: str = "curl"
+    user_agent: str = USER_AGENT
+    credentials: Credentials = NO_CREDENTIALS
+    public_only: bool = False
+    resolve: tuple[str, ...] = ()  # "host:port:address"
+    ca_file: str = ""
+    proxy: str | None = None
+    scope: tuple[str, ...] = ()  # URL prefixes; empty: the hosts of the inputs
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    root: Path | None = None  # what "/" means in local pages
+    failing: frozenset[str] = FAILING
+
+
+def engine_of(options: Options) -> Engine:
+    """Return the engine that `options` name.
+
+    Raises: ConfigError where it is not there.
+    """
+    if options.engine == "curl":
+        try:
+            from sockwright.links.engine_curl import CurlEngine
+        except ImportError as missing:
+            raise ConfigError(f"libcurl is not there: {missing}", cure="--engine urllib does without") from None
+        return CurlEngine(
+            options.settings.limits,
+            user_agent=options.user_agent,
+            public_only=options.public_only,
+            resolve=options.resolve,
+            ca_file=options.ca_file,
+            proxy=options.proxy,
+        )
+    raise ConfigError(f"there is no engine {options.engine!r}", cure=f"engines: {', '.join(ENGINES)}")
+
+
+def scope_of(options: Options) -> Scope:
+    """Return the scope that `options` draw.
+
+    Raises: ConfigError for a pattern that is none.
+    """
+    try:
+        scope = Scope(set(options.scope), patterns(options.include), patterns(options.exclude), bool(options.scope))
+    except re.error as wrong:
+        raise ConfigError(f"not a regular expression: {wrong}") from None
+    if options.root is not None:
+        scope.prefixes.add(url_of(options.root).rstrip("/") + "/")
+    return scope
+
+
+def check(
+    inputs: Iterable[Input],
+    options: Options,
+    reporters: Sequence[Reporter],
+    *,
+    engine: Engine | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> Summary:
+    """Check all that `inputs` lead to, tell `reporters`, and return the summary. Ctrl-C ends it early and is told."""
+    begun = clock()
+    engine = engine or engine_of(options)
+    fetcher = Fetcher(engine, options.settings, credentials=options.credentials)
+    reports = Reports(reporters, options.failing)
+    crawler = Crawler(fetcher, reports, scope_of(options), options.bounds, root=options.root)
+    interrupted = False
+    try:
+        try:
+            crawler.run(inputs)
+        except KeyboardInterrupt:
+            interrupted = True
+            crawler.abandon("the run was interrupted")
+    finally:
+        engine.close()
+    for name, verdict in crawler.starts():
+        # An input is nobody's link; it only gets a line when there is something to say of it.
+        if verdict.kind not in ("ok", "redirected", "flaky"):
+            link = Link(raw=name, url=name, line=0, column=0, origin="input", text="", follow=True)
+            crawler.tally.classes[verdict.kind] = crawler.tally.classes.get(verdict.kind, 0) + 1
+            crawler.tally.links += 1
+            reports.link("", link, verdict)
+    tally = crawler.tally
+    summary = Summary(
+        pages=tally.pages,
+        links=tally.links,
+        urls=crawler.urls,
+        classes=tally.classes,
+        failed=sum(count for kind, count in tally.classes.items() if kind in options.failing),
+        limits=tally.told,
+        requests=fetcher.requests,
+        bytes=fetcher.bodies,
+        seconds=round(clock() - begun, 3),
+        interrupted=interrupted,
+    )
+    reports.finish(summary)
+    return summary
