@@ -211,6 +211,7 @@ class CurlEngine:
         self._public_only = public_only
         self._resolve = list(resolve)
         self._proxy = "" if public_only and proxy is None else proxy
+        self._proxied = bool(self._proxy) or (self._proxy is None and _environment_has_proxies())
         self._ca_file = ca_file or _ca_file()
         self._base = [
             f"User-Agent: {user_agent}",
@@ -235,6 +236,8 @@ class CurlEngine:
         handle = transfer.handle
         try:
             handle.setopt(pycurl.URL, ask.url)
+            if not self._proxied:  # or libcurl would write %2e as %2E; a proxy must see the whole URL
+                handle.setopt(pycurl.REQUEST_TARGET, "/" + ask.url.split("/", 3)[3])
             if ask.fields != transfer.fields_set:
                 extra = [f"{name}: {value}".encode() for name, value in ask.fields]
                 handle.setopt(pycurl.HTTPHEADER, [*self._base, *extra])
@@ -243,7 +246,7 @@ class CurlEngine:
                 handle.setopt(pycurl.NOBODY if ask.method == "HEAD" else pycurl.HTTPGET, 1)
                 transfer.method_set = ask.method
             self._multi.add_handle(handle)
-        except (pycurl.error, UnicodeError, ValueError) as wrong:
+        except (pycurl.error, UnicodeError, ValueError, IndexError) as wrong:
             self._idle.append(transfer)
             self._ended.append(Exchange(ask, trouble="url", detail=str(wrong), started=transfer.started))
             return
@@ -453,6 +456,10 @@ class CurlEngine:
         if handle.getinfo(pycurl.NAMELOOKUP_TIME) or handle.getinfo(pycurl.NUM_CONNECTS):
             return "connect-time-out"
         return "connect-time-out" if _numeric(transfer.ask.url) else "dns-time-out"
+
+
+def _environment_has_proxies() -> bool:
+    return any(os.environ.get(name) for name in ("http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"))
 
 
 def _numeric(url: str) -> bool:
