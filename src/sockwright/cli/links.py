@@ -9,6 +9,8 @@ import click
 from sockwright.cli import manners
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from sockwright.links.credentials import Credentials
     from sockwright.links.run import Options
 
@@ -30,7 +32,7 @@ Exit code 0: no link of a failing class; 1: at least one; 2: usage.
 
 
 @click.command("links", epilog=EXAMPLES)
-@click.argument("inputs", nargs=-1, required=True, metavar="URL|FILE|DIR|SITEMAP|-...")
+@click.argument("inputs", nargs=-1, metavar="URL|FILE|DIR|SITEMAP|-...")
 @click.option("--recursive", "-r", is_flag=True, help="Go on to the pages that links lead to, on the same host.")
 @click.option("--depth", type=click.IntRange(0), metavar="N", help="Links between the start and a page, at most (20).")
 @click.option("--max-pages", type=click.IntRange(1), metavar="N", help="Pages to read (5000).")
@@ -56,12 +58,21 @@ Exit code 0: no link of a failing class; 1: at least one; 2: usage.
 @click.option("--engine", type=click.Choice(["curl", "urllib"]), default="curl", help="Who speaks HTTP (curl).")
 @click.option("--root", metavar="DIR", help="What / means in local pages (the directory given).")
 @click.option("--fail-on", metavar="CLASS,...", help="Classes that fail the run.")
+@click.option("--store", metavar="FILE|none", help="Where results are remembered (the user's data folder).")
+@click.option("--resume", is_flag=True, help="Take up the run that was broken off.")
+@click.option("--max-age", metavar="TIME", help="Believe good results of earlier runs for so long without asking (0).")
+@click.option("--why", metavar="URL", help="Show the exchange behind the last verdict on URL, and ask nothing.")
 @click.option("--verbose", "-v", is_flag=True, help="Tell redirects, hints and what was not asked, too.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per link, the summary last.")
 def command(inputs: tuple[str, ...], **flags: Any) -> None:
     """Check the links of pages, sites, files and sitemaps."""
     import sys
 
+    if flags["why"]:
+        _why(flags["why"], _store(flags["store"]), flags["as_json"])
+        return
+    if not inputs:
+        raise click.UsageError("Nothing to check: name a URL, a file, a directory, a sitemap or -.")
     from sockwright.links.inputs import inputs_of
     from sockwright.links.reports import Reporter
     from sockwright.links.run import check
@@ -86,7 +97,7 @@ def command(inputs: tuple[str, ...], **flags: Any) -> None:
                 verbose=flags["verbose"],
             )
         )
-    summary = check(found, options, reporters)
+    summary = check(found, options, reporters, names=inputs, remark=manners.remark)
     if summary.interrupted:
         raise manners.Stop(manners.INTERRUPTED, "interrupted")
     raise manners.Stop(manners.WRONG if summary.failed else manners.OK)
@@ -148,8 +159,50 @@ def _options(inputs: tuple[str, ...], flags: dict[str, Any]) -> Options:
         include=flags["include"],
         exclude=flags["exclude"],
         root=Path(flags["root"]).resolve() if flags["root"] else root_of(inputs),
+        store=_store(flags["store"]),
+        resume=flags["resume"],
+        max_age=seconds("max_age", 0.0),
     )
     return replace(options, failing=_failing(flags["fail_on"])) if flags["fail_on"] else options
+
+
+def _store(text: str | None) -> Path | None:
+    from pathlib import Path
+
+    from sockwright.config import home
+
+    if text is None:
+        return home().data / "links.db"
+    return None if text in ("", "none") else Path(text.removeprefix("sqlite:"))
+
+
+def _why(url: str, store: Path | None, as_json: bool) -> None:
+    """Show the exchanges behind what was found out about `url`, one after another where it redirects."""
+    from sockwright.links.evidence import told
+    from sockwright.links.inputs import url_text
+    from sockwright.links.run import open_memory
+    from sockwright.wire.visible import visible
+
+    memory = open_memory(store, manners.remark) if store is not None and store.exists() else None
+    if memory is None:
+        raise manners.Stop(manners.WRONG, "nothing is remembered yet", f"sockwright links {visible(url)}")
+    address, seen = url_text(url).partition("#")[0], set[str]()
+    while address and address not in seen:
+        seen.add(address)
+        known = memory.recall(address)
+        if known is None:
+            break
+        outcome = known.outcome
+        address, here = outcome.location.partition("#")[0], address
+        if as_json:
+            manners.emit({"url": here, "class": outcome.kind, "reason": outcome.reason, "why": outcome.why})
+            continue
+        click.echo(f"{visible(here)}: {outcome.kind}: {visible(outcome.reason)}")
+        for line in told(outcome.why or {}):
+            click.echo(line)
+    memory.close()
+    if len(seen) == 1 and known is None:
+        raise manners.Stop(manners.WRONG, f"nothing is known of {visible(url)}", "it was never asked, or long ago")
 
 
 def _failing(text: str) -> frozenset[str]:

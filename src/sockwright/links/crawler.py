@@ -117,8 +117,8 @@ class Crawler:
 
     # --- the run --------------------------------------------------------------------------------------------------
 
-    def run(self, inputs: Iterable[Input]) -> None:
-        """Check all that `inputs` lead to."""
+    def run(self, inputs: Iterable[Input]) -> bool:
+        """Check all that `inputs` lead to; tell whether it came to the end of it."""
         waiting = iter(inputs)
         more = True
         until = self._clock() + self._bounds.seconds
@@ -126,13 +126,13 @@ class Crawler:
             while more and self._table.unsettled < _UNSETTLED_MAX:
                 more = self._begin(waiting)
             if self._source.idle and not more:
-                return
+                return True
             for task, outcome in self._source.step(0.25):
                 self._done(task, outcome)
             self._report.progress(self)
             if self._clock() >= until:
                 self.abandon(f"the run's time limit of {self._bounds.seconds:g} s was reached")
-                return
+                return False
 
     def abandon(self, reason: str) -> None:
         """Give every URL that has no verdict yet the class `skipped`, for `reason`."""
@@ -318,7 +318,7 @@ class Crawler:
             self._tell(reason)
             self._table.settle(resource, Verdict("skipped", reason))
             return
-        task = Task(resource.url, resource.want, exempt=resource.exempt, owner=resource)
+        task = Task(resource.url, resource.want, exempt=resource.exempt, anew=resource.generation > 0, owner=resource)
         resource.on = task
         resource.state = ASKED
         self._handed[origin] = self._handed.get(origin, 0) + 1

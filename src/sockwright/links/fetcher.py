@@ -10,6 +10,7 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from sockwright.links.asking import Ask, Body, Engine, Exchange, Limits
 from sockwright.links.content import decode_content
@@ -40,6 +41,7 @@ class Task:
     etag: str = ""  # what is known of it from an earlier run
     modified: str = ""
     exempt: bool = False  # named by the user, who needs no leave from robots.txt
+    anew: bool = False  # what is known of it does not count
     owner: object = None  # handed back untouched
     robots_for: str = ""  # the origin whose robots.txt this is
     hops: int = 0  # redirects that a robots.txt has led through
@@ -66,6 +68,7 @@ class Outcome:
     etag: str = ""
     modified: str = ""
     exchange: Exchange | None = None  # the proof
+    why: dict[str, Any] | None = None  # the proof as it was remembered
 
 
 @dataclass(frozen=True, slots=True)

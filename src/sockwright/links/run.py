@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+import sqlite3
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -10,12 +12,14 @@ from pathlib import Path
 
 from sockwright.errors import ConfigError
 from sockwright.links.asking import USER_AGENT, Engine
-from sockwright.links.crawler import Bounds, Crawler, Input
+from sockwright.links.crawler import Bounds, Crawler, Input, Source
 from sockwright.links.credentials import NO_CREDENTIALS, Credentials
 from sockwright.links.fetcher import Fetcher, Settings
 from sockwright.links.local import url_of
+from sockwright.links.memory import Memory
 from sockwright.links.page import Link
 from sockwright.links.policy import FAILING
+from sockwright.links.remembering import RememberingSource
 from sockwright.links.reports import Reporter, Reports, Summary
 from sockwright.links.scope import Scope, patterns
 
@@ -40,6 +44,9 @@ class Options:
     exclude: tuple[str, ...] = ()
     root: Path | None = None  # what "/" means in local pages
     failing: frozenset[str] = FAILING
+    store: Path | None = None  # where results are remembered; None for nowhere
+    resume: bool = False
+    max_age: float = 0.0  # seconds that a good result is believed without asking
 
 
 def engine_of(options: Options) -> Engine:
@@ -77,29 +84,64 @@ def scope_of(options: Options) -> Scope:
     return scope
 
 
+def open_memory(path: Path, remark: Callable[[str], None]) -> Memory | None:
+    """Return the memory at `path`, or None where it cannot be used: a run without it is better than none."""
+    try:
+        return Memory(path)
+    except (sqlite3.Error, OSError) as wrong:
+        remark(f"remembering nothing: {path}: {wrong}")
+        return None
+
+
+def _key(names: Sequence[str], options: Options) -> str:
+    """Return what makes two runs the same."""
+    bounds = options.bounds
+    parts = (sorted(names), bounds.recursive, bounds.depth, options.scope, options.include, options.exclude)
+    return hashlib.sha256(repr(parts).encode("utf-8", "replace")).hexdigest()
+
+
 def check(
     inputs: Iterable[Input],
     options: Options,
     reporters: Sequence[Reporter],
     *,
+    names: Sequence[str] = (),
+    remark: Callable[[str], None] = lambda _text: None,
     engine: Engine | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Summary:
-    """Check all that `inputs` lead to, tell `reporters`, and return the summary. Ctrl-C ends it early and is told."""
+    """Check all that `inputs` lead to, tell `reporters`, and return the summary. Ctrl-C ends it early and is told.
+
+    `names` are the inputs as the user wrote them: a run of the same names and bounds can be resumed.
+    """
     begun = clock()
     engine = engine or engine_of(options)
     fetcher = Fetcher(engine, options.settings, credentials=options.credentials)
     reports = Reports(reporters, options.failing)
-    crawler = Crawler(fetcher, reports, scope_of(options), options.bounds, root=options.root)
+    source: Source = fetcher
+    memory = open_memory(options.store, remark) if options.store else None
+    if memory is not None:
+        resumed = memory.begin(_key(names, options), resume=options.resume)
+        if options.resume and not resumed:
+            remark("there is no unfinished run of these inputs: beginning a new one")
+        source = RememberingSource(fetcher, memory, max_age=options.max_age, resumed=resumed)
+    elif options.resume:
+        remark("nothing is remembered that could be resumed: beginning a new run")
+    crawler = Crawler(source, reports, scope_of(options), options.bounds, root=options.root)
     interrupted = False
+    whole = False
     try:
         try:
-            crawler.run(inputs)
+            whole = crawler.run(inputs)
         except KeyboardInterrupt:
             interrupted = True
             crawler.abandon("the run was interrupted")
     finally:
         engine.close()
+        if memory is not None:
+            if whole:
+                memory.end()
+            memory.close()
     for name, verdict in crawler.starts():
         # An input is nobody's link; it only gets a line when there is something to say of it.
         if verdict.kind not in ("ok", "redirected", "flaky"):

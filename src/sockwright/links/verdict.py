@@ -5,10 +5,12 @@ Pure. The same verdict is shared by all links to a URL; only a fragment makes it
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 from urllib.parse import unquote
 
-from sockwright.links.asking import Exchange
+from sockwright.links.evidence import evidence
 from sockwright.links.fetcher import Outcome
 from sockwright.links.page import Page, fragment_found
 from sockwright.links.policy import REDIRECTS_MAX
@@ -44,7 +46,7 @@ class Verdict:
     fragment: str = ""  # that a redirect has put in the place of the link's own
     note: str = ""  # what to know although it works
     anchors: Anchors | None = None
-    exchange: Exchange | None = None  # the proof
+    why: Mapping[str, Any] | None = None  # the exchange that proved it; not kept where all is well
 
     @property
     def hint(self) -> str:
@@ -66,13 +68,16 @@ class Hop:
 def of_outcome(outcome: Outcome) -> Verdict:
     """Return the verdict on a URL that did not redirect."""
     cut = outcome.exchange.cut if outcome.exchange else ""
+    why = outcome.why
+    if why is None and outcome.exchange is not None and outcome.kind != "ok":
+        why = evidence(outcome.exchange)
     return Verdict(
         outcome.kind,
         outcome.reason,
         outcome.status,
         note=outcome.note,
         anchors=Anchors.of(outcome.page, cut) if outcome.page else None,
-        exchange=None if outcome.kind == "ok" else outcome.exchange,
+        why=why,
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from sockwright.links.page import Link
 from sockwright.links.policy import FAILING
@@ -68,22 +68,3 @@ class Reports:
     def finish(self, summary: Summary) -> None:
         for reporter in self._reporters:
             reporter.finish(summary)
-
-
-def evidence(verdict: Verdict) -> dict[str, Any] | None:
-    """Return the exchange that proved a verdict, as plain values; None where there was none."""
-    exchange = verdict.exchange
-    if exchange is None:
-        return None
-    asked = {"method": exchange.ask.method, "url": exchange.ask.url}
-    proof: dict[str, Any] = {"asked": asked, "seconds": round(exchange.seconds, 3)}
-    if exchange.address:
-        proof["address"] = exchange.address
-    if exchange.status:
-        proof["answer"] = " ".join(part for part in (exchange.version, str(exchange.status), exchange.phrase) if part)
-        proof["fields"] = [[name[:100], value[:500]] for name, value in exchange.fields[:40]]
-    if exchange.trouble:
-        proof["trouble"] = exchange.trouble
-        if exchange.detail:
-            proof["detail"] = exchange.detail[:500]
-    return proof

@@ -7,7 +7,7 @@ from typing import IO, TYPE_CHECKING, Any
 import msgspec
 
 from sockwright.links.page import Link
-from sockwright.links.reports import Summary, evidence
+from sockwright.links.reports import Summary
 from sockwright.links.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -33,8 +33,8 @@ def link_record(page: str, link: Link, verdict: Verdict) -> dict[str, Any]:
     }
     if verdict.hint:
         record["hint"] = verdict.hint
-    if verdict.exchange is not None:
-        record["why"] = evidence(verdict)
+    if verdict.why is not None:
+        record["why"] = verdict.why
     return record
 
 
