@@ -13,7 +13,7 @@ from tests.links.engines import one
 from tests.links.nasty import Nasty, Peer, Request
 
 ENGINES = ["curl"]
-NOW = datetime.datetime.now(datetime.timezone.utc)
+NOW = datetime.datetime.now(datetime.UTC)
 DAY = datetime.timedelta(days=1)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,13 +24,14 @@ from sockwright.links.resources import ASKED, NEVER, NEW, REDIRECTED, SETTLED, U
 from sockwright.links.schemes import check_scheme
 from sockwright.links.scope import Scope, looks_endless
 from sockwright.links.url import fragment_of
-from sockwright.links.verdict import WORKS, Anchors, Hop, Verdict, of_outcome, with_fragment
+from sockwright.links.verdict import WORKS, Anchors, Hop, Verdict, of_outcome, through, with_fragment
 
 PAGES_MAX = 5_000
 DEPTH_MAX = 20
 RUN_MAX = 600.0  # seconds
 _TASKS_PER_HOST = 1_000  # handed to the source at once; the rest waits here, where it costs less memory
 _UNSETTLED_MAX = 20_000  # URLs without a verdict while there are files left to read
+SPARE_MAX = 16_000_000  # bytes of bodies that are kept in case somebody needs them later
 _PLACE = 20  # bits for the number of a link in its page
 _WEB = ("http://", "https://")
 
@@ -111,6 +112,8 @@ class Crawler:
         self._starts: list[tuple[str, Resource]] = []
         self._pages: list[tuple[str, list[Link]]] = []
         self._read: set[str] = set()  # addresses of pages whose links were taken
+        self._spare: OrderedDict[str, tuple[bytes, str]] = OrderedDict()  # bodies of URLs that nobody wanted to read
+        self._spared = 0  # bytes of them
         self._backlog: dict[str, deque[Resource]] = {}
         self._handed: dict[str, int] = {}  # tasks under way by origin
         self.tally = Tally()
@@ -381,9 +384,26 @@ class Crawler:
                 self._table.unsettle(resource)
                 resource.state = REDIRECTED
                 self._table.wait(on, resource)
+            elif resource.state == SETTLED and on.verdict is not None and resource.hop is not None:
+                resource.verdict = through(resource.url, resource.hop, on.verdict)
         elif resource.state == SETTLED and resource.readable:
-            self._table.unsettle(resource)
-            self._ask(resource)
+            spare = self._spare.pop(resource.url, None)
+            if spare is None or resource.verdict is None:
+                self._table.unsettle(resource)
+                self._ask(resource)
+                return
+            self._spared -= len(spare[0])
+            page = read_page(spare[0], resource.url, spare[1])
+            resource.asked = Body.PAGE
+            resource.verdict = dataclasses.replace(resource.verdict, anchors=Anchors.of(page))
+            if resource.follow >= 0:
+                self._take_links(page, resource.url, resource.follow)
+
+    def _keep_spare(self, url: str, spare: tuple[bytes, str]) -> None:
+        self._spare[url] = spare
+        self._spared += len(spare[0])
+        while self._spared > SPARE_MAX:
+            self._spared -= len(self._spare.popitem(last=False)[1][0])
 
     # --- outcomes -------------------------------------------------------------------------------------------------
 
@@ -405,9 +425,14 @@ class Crawler:
         if outcome.kind == "unchanged":
             outcome.kind = "ok"
         if resource.want > task.body and outcome.readable and outcome.kind in WORKS:
-            resource.state = NEW
-            self._ask(resource)
-            return
+            if outcome.spare is None:
+                resource.state = NEW
+                self._ask(resource)
+                return
+            outcome.page = read_page(outcome.spare[0], resource.url, outcome.spare[1])
+            resource.asked = Body.PAGE
+        elif outcome.spare is not None:
+            self._keep_spare(resource.url, outcome.spare)
         self._table.settle(resource, of_outcome(outcome))
         page = outcome.page
         if page is not None and resource.follow >= 0:

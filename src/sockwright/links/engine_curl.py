@@ -65,6 +65,7 @@ class _Transfer:
         "method_set",
         "private",
         "size",
+        "spare",
         "started",
         "status",
         "trouble",
@@ -86,6 +87,7 @@ class _Transfer:
         self.head_size = 0
         self.informational = 0
         self.status = 0
+        self.spare = False
         self.keep = 0  # bytes of the body that are kept; what comes after is discarded
         self.body_begun = False
         self.head_at = 0.0
@@ -140,6 +142,8 @@ class _Transfer:
         if 200 <= self.status < 300:
             if self.ask.body is Body.ALL or (self.ask.body is Body.PAGE and readable(kind)):
                 self.keep = self.limits.body
+            elif readable(kind) and length <= self.limits.discard:
+                self.spare = True  # it is read anyway; somebody may ask for a fragment in it later
         elif self.status >= 400:
             self.keep = WALL_CONTENT_MAX
         if self.keep or self.ask.method == "HEAD" or self.status in (204, 304) or length == 0:
@@ -162,6 +166,8 @@ class _Transfer:
         if self.size > self.limits.discard:
             self.cut = "not needed"
             return -1
+        if self.spare:
+            self.chunks.append(data)
         return None
 
     def open_public(self, _purpose: int, address: Any) -> Any:

@@ -64,6 +64,7 @@ class Outcome:
     note: str = ""
     page: Page | None = None
     readable: bool = False  # it is a document that could be read, were the body asked for
+    spare: tuple[bytes, str] | None = None  # its body and media type, which came although nobody asked for them
     cookies: bool = False  # the answer set some
     etag: str = ""
     modified: str = ""
@@ -293,6 +294,9 @@ class Fetcher:
         if task.body is Body.PAGE and outcome.readable and not exchange.cut.startswith("its body"):
             limit = self._settings.links_per_page
             outcome.page = read_page(exchange.content, exchange.ask.url, content_type, limit=limit)
+        elif outcome.readable and exchange.content and not exchange.cut and task.body is Body.NONE:
+            outcome.spare = (exchange.content, content_type)
+        if task.body is not Body.ALL:
             exchange.content = b""
 
     def _finish(self, task: Task, outcome: Outcome) -> None:

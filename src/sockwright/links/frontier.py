@@ -35,6 +35,7 @@ SILENT_HEARD = 6  # time-outs in a row after which one that did answer is dead
 REFUSALS_MAX = 5  # times in a row a host may say "later" with nothing granted between
 FLAT = 2.0  # latency up to this multiple of the best seen is "flat"
 FLAT_FLOOR = 0.05  # seconds; below it differences are ours, not the host's
+PACE_MARGIN = 1.15  # slower than what a host has granted, since the next refusal costs a pause again
 PACE_MAX = 10.0  # seconds between two asks that are learned at most
 LONG_PAUSE = 2.0  # seconds; a host that pauses longer does not hold up what waits for the end of the run
 
@@ -55,8 +56,10 @@ class _Host(Generic[Item]):
         "cut_at",
         "granted",
         "heard",
-        "hint",
+        "hint_granted",
+        "hint_span",
         "interval",
+        "last_second",
         "learned",
         "limit",
         "name",
@@ -67,9 +70,11 @@ class _Host(Generic[Item]):
         "refusals",
         "refused_in_a_row",
         "ringed",
+        "second_at",
         "silent",
         "slow_start",
         "state",
+        "this_second",
         "trouble",
         "under_way",
         "window_at",
@@ -95,13 +100,36 @@ class _Host(Generic[Item]):
         self.interval = interval  # least seconds between two asks
         self.base_interval = interval  # of it, what was set and not learned
         self.learned = False
-        self.hint = 0.0  # the interval to keep if it refuses another ask before it grants one
+        self.second_at = 0.0  # answers of this second and the one before, roughly
+        self.this_second = 0
+        self.last_second = 0
+        self.hint_granted = 0  # what it granted in the `hint_span` seconds before its last refusal
+        self.hint_span = 0.0
         self.next_at = 0.0  # nothing is asked before
         self.best = 0.0  # lowest latency seen
         self.ringed = False
         self.asleep = False  # in the sleepers
         self.counted = True  # its queue is part of the frontier's `_fresh`
         self.trouble: object = None  # what made it dead
+
+    def count(self, now: float) -> None:
+        """Count an answer."""
+        self.granted += 1
+        if now - self.second_at >= 1.0:
+            self.last_second = self.this_second if now - self.second_at < 2.0 else 0
+            self.this_second = 0
+            self.second_at = now
+        self.this_second += 1
+
+    def granted_within(self, span: float, now: float) -> int:
+        """Return about how many answers came in the last `span` seconds (at least 1), since the last refusal."""
+        elapsed = now - self.window_at
+        if elapsed <= span:
+            return self.granted
+        if span > 1.0:
+            return round(self.granted * span / elapsed)
+        gone = min(1.0, now - self.second_at)
+        return min(self.granted, self.this_second + round(self.last_second * (1.0 - gone)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +263,7 @@ class Frontier(Generic[Item]):
         self.under_way -= 1
         match sign:
             case Sign.ANSWERED:
-                self._answered(host, now, latency)
+                self._answered(host, begun, now, latency)
             case Sign.STRAINED:
                 self._heard(host)
                 self._cut(host, begun, now)
@@ -297,8 +325,11 @@ class Frontier(Generic[Item]):
         self._waiting -= 1
         host.under_way += 1
         self.under_way += 1
+        if host.hint_granted:
+            self._learn_pace(host)
         if host.interval:
-            host.next_at = now + host.interval
+            # Who comes late by less than one interval keeps the beat, so that small delays do not add up.
+            host.next_at = max(host.next_at, now - host.interval) + host.interval
         if not host.window_at:
             host.window_at = now
         self._ready(host)
@@ -345,10 +376,13 @@ class Frontier(Generic[Item]):
         if host.state is State.DEAD:
             self._revive(host)
 
-    def _answered(self, host: _Host[Item], now: float, latency: float) -> None:
+    def _answered(self, host: _Host[Item], begun: float, now: float, latency: float) -> None:
         self._heard(host)
+        if begun < host.cut_at and host.refused_in_a_row:
+            host.hint_granted += 1  # granted before the refusal, and only told after it
+            return
         host.refusals = host.refused_in_a_row = 0
-        host.granted += 1
+        host.count(now)
         if host.learned and host.granted % 50 == 0:
             host.interval = max(host.base_interval, host.interval * 0.8)
         if latency <= 0:
@@ -382,14 +416,18 @@ class Frontier(Generic[Item]):
             return  # no run waits that long; the URL gets its verdict, and the host is judged by its others
         host.next_at = max(host.next_at, now + wait)
         if not known:
-            # What was granted until now is the pace it allows, if it means all its URLs and not this one.
-            host.hint = 1.05 * (now - host.window_at + wait) / host.granted if host.granted else 0.0
+            host.hint_span = max(wait, 1.0)
+            host.hint_granted = host.granted_within(host.hint_span, now)
             host.granted = 0
             host.window_at = 0.0
-        if host.refused_in_a_row > 1 and host.hint:
-            host.interval = max(host.interval, min(host.hint, PACE_MAX))
+
+    def _learn_pace(self, host: _Host[Item]) -> None:
+        """After a pause that more than one URL was refused for: keep to what the host had granted until then."""
+        if host.refused_in_a_row > 1 and host.hint_granted:
+            pace = PACE_MARGIN * host.hint_span / host.hint_granted
+            host.interval = max(host.interval, min(pace, PACE_MAX))
             host.learned = True
-            host.hint = 0.0
+        host.hint_granted = 0
 
     def _die(self, host: _Host[Item], trouble: object) -> None:
         if host.state is not State.LIVE:

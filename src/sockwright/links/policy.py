@@ -40,7 +40,7 @@ REDIRECTS_MAX = 10
 # these only count when the run is shorter than they are.
 RETRY_DELAYS = (0.5, 2.0)
 RETRY_JITTER = 0.25  # share of the delay by which it may differ, so that many clients do not come back together
-RATE_LIMITED_TRIES = 8  # times one URL may be put off
+RATE_LIMITED_TRIES = 4  # times one URL may be put off
 EXPIRY_WARNING = 14 * 86400.0  # a certificate that ends within this time is told
 
 

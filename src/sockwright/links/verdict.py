@@ -87,9 +87,10 @@ def through(url: str, hop: Hop, beyond: Verdict) -> Verdict:
     if len(redirects) > REDIRECTS_MAX and beyond.kind in WORKS:
         return Verdict("broken", f"more than {REDIRECTS_MAX} redirects", redirects=redirects[: REDIRECTS_MAX + 1])
     kind, reason = beyond.kind, beyond.reason
-    if kind == "ok" and redirects[-1] != url:  # back where it began, it has only taken a cookie on the way
-        kind = "redirected"
-        reason = f"{hop.reason} to {redirects[-1]}"
+    if kind in ("ok", "redirected"):
+        kind, reason = "redirected", f"{hop.reason} to {redirects[-1]}"
+        if redirects[-1] == url:
+            kind, reason = "ok", f"{beyond.status} in the end: it only handed out a cookie on the way"
     elif kind not in WORKS and not reason.startswith(("redirected", "a redirect loop", "more than")):
         reason = f"redirected to {redirects[-1]}: {reason}"
     return replace(
