@@ -35,7 +35,7 @@ SILENT_HEARD = 6  # time-outs in a row after which one that did answer is dead
 REFUSALS_MAX = 5  # times in a row a host may say "later" with nothing granted between
 FLAT = 2.0  # latency up to this multiple of the best seen is "flat"
 FLAT_FLOOR = 0.05  # seconds; below it differences are ours, not the host's
-PACE_MARGIN = 1.15  # slower than what a host has granted, since the next refusal costs a pause again
+PACE_MARGIN = 1.2  # slower than what a host has granted, since the next refusal costs a pause again
 PACE_MAX = 10.0  # seconds between two asks that are learned at most
 LONG_PAUSE = 2.0  # seconds; a host that pauses longer does not hold up what waits for the end of the run
 
@@ -328,8 +328,8 @@ class Frontier(Generic[Item]):
         if host.hint_granted:
             self._learn_pace(host)
         if host.interval:
-            # Who comes late by less than one interval keeps the beat, so that small delays do not add up.
-            host.next_at = max(host.next_at, now - host.interval) + host.interval
+            # Who comes late by less than half an interval keeps the beat, so that small delays do not add up.
+            host.next_at = max(host.next_at, now - host.interval / 2) + host.interval
         if not host.window_at:
             host.window_at = now
         self._ready(host)
