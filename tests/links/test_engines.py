@@ -14,7 +14,7 @@ from tests.links.nasty import Behaviour, Nasty, Peer, Request
 
 from sockwright.links.asking import Body, Limits
 
-ENGINES = ["curl"]
+ENGINES = ["curl", "urllib"]
 
 
 @pytest.fixture(params=ENGINES)

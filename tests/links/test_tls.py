@@ -12,7 +12,7 @@ import trustme
 from tests.links.engines import one
 from tests.links.nasty import Nasty, Peer, Request
 
-ENGINES = ["curl"]
+ENGINES = ["curl", "urllib"]
 NOW = datetime.datetime.now(datetime.UTC)
 DAY = datetime.timedelta(days=1)
 

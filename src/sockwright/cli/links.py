@@ -57,6 +57,7 @@ Exit code 0: no link of a failing class; 1: at least one; 2: usage.
 @click.option("--proxy", metavar="URL", help="Ask through a proxy.")
 @click.option("--engine", type=click.Choice(["curl", "urllib"]), default="curl", help="Who speaks HTTP (curl).")
 @click.option("--root", metavar="DIR", help="What / means in local pages (the directory given).")
+@click.option("--report", multiple=True, metavar="FILE", help="Write .xml (JUnit), .csv, .sarif, .html or .jsonl too.")
 @click.option("--fail-on", metavar="CLASS,...", help="Classes that fail the run.")
 @click.option("--store", metavar="FILE|none", help="Where results are remembered (the user's data folder).")
 @click.option("--resume", is_flag=True, help="Take up the run that was broken off.")
@@ -97,6 +98,10 @@ def command(inputs: tuple[str, ...], **flags: Any) -> None:
                 verbose=flags["verbose"],
             )
         )
+    if flags["report"]:
+        from sockwright.links.reports.files import file_reports
+
+        reporters += file_reports(flags["report"], options.failing)
     summary = check(found, options, reporters, names=inputs, remark=manners.remark)
     if summary.interrupted:
         raise manners.Stop(manners.INTERRUPTED, "interrupted")

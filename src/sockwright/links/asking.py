@@ -14,6 +14,7 @@ from sockwright import __version__
 
 # What servers see. Some turn away whatever does not begin like a browser, so it does, and then tells its name.
 USER_AGENT = f"Mozilla/5.0 (compatible; sockwright/{__version__}; link checker)"
+ACCEPT = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"  # as browsers do, for the same reason
 ROBOTS_NAME = "sockwright"  # the product token that robots.txt files may address (RFC 9309, 2.2.1)
 
 
@@ -85,7 +86,7 @@ class Exchange:
 class Engine(Protocol):
     """Who speaks HTTP."""
 
-    lacks: frozenset[str]  # what it cannot do, in words of `CAN`
+    lacks: frozenset[str]  # what it cannot do of what another one can
 
     def start(self, ask: Ask) -> None:
         """Begin an exchange; there may be many at once. Never waits, never raises for what the peer does."""
@@ -97,5 +98,15 @@ class Engine(Protocol):
         """Break off what is under way and let go of every connection."""
 
 
-# What engines differ in; `Engine.lacks` is made of these words.
-CAN = frozenset({"http2", "brotli", "certificate-dates", "early-hang-up-keeps-nothing"})
+# What OpenSSL's verification says (x509_vfy.h), in words that tell apart what a person does about it.
+CERTIFICATE = {
+    9: "its certificate is not valid yet",
+    10: "its certificate has expired",
+    18: "its certificate is self-signed",
+    19: "its certificate is signed by an authority of its own making",
+    20: "its certificate's issuer is unknown (is an intermediate certificate missing?)",
+    21: "its certificate's issuer is unknown (is an intermediate certificate missing?)",
+    23: "its certificate has been revoked",
+    62: "its certificate is for another host",
+    64: "its certificate is for another host",
+}

@@ -20,27 +20,15 @@ from typing import Any
 
 import pycurl
 
-from sockwright.links.asking import USER_AGENT, Ask, Body, Exchange, Limits
+from sockwright.links.appetite import DISCARD_TIME, appetite
+from sockwright.links.asking import ACCEPT, CERTIFICATE, USER_AGENT, Ask, Exchange, Limits
 from sockwright.links.content import ACCEPTED
-from sockwright.links.policy import WALL_CONTENT_MAX, readable
 from sockwright.links.private import is_private
 
 _SWEEP = 0.1  # seconds between two looks at the time limits that libcurl does not know
-_DISCARD_TIME = 1.0  # seconds that a body nobody needs may take
 _KEPT_CONNECTIONS = 256
 _KEPT_HANDLES = 256
 
-# What OpenSSL's verification says (x509_vfy.h), in words that tell apart what a person does about it.
-_CERTIFICATE = {
-    9: "its certificate is not valid yet",
-    10: "its certificate has expired",
-    18: "its certificate is self-signed",
-    19: "its certificate is signed by an authority of its own making",
-    20: "its certificate's issuer is unknown (is an intermediate certificate missing?)",
-    21: "its certificate's issuer is unknown (is an intermediate certificate missing?)",
-    23: "its certificate has been revoked",
-    62: "its certificate is for another host",
-}
 _TLS = frozenset({35, 51, 53, 54, 58, 59, 60, 64, 66, 77, 80, 82, 83, 90, 91, 98})
 
 
@@ -125,31 +113,9 @@ class _Transfer:
         self.head_at = time.monotonic()
         self.body_begun = True
         self.fields = parse_fields(self.lines[1:])
-        return self._decide()
-
-    def _decide(self) -> int | None:
-        """Decide how much of the body is worth its transfer."""
-        length = -1
-        kind = ""
-        closes = False
-        for name, value in self.fields:
-            if name == "content-length" and value.isdigit():
-                length = int(value)
-            elif name == "content-type":
-                kind = kind or value
-            elif name == "connection":
-                closes = value.lower() == "close"
-        if 200 <= self.status < 300:
-            if self.ask.body is Body.ALL or (self.ask.body is Body.PAGE and readable(kind)):
-                self.keep = self.limits.body
-            elif readable(kind) and length <= self.limits.discard:
-                self.spare = True  # it is read anyway; somebody may ask for a fragment in it later
-        elif self.status >= 400:
-            self.keep = WALL_CONTENT_MAX
-        if self.keep or self.ask.method == "HEAD" or self.status in (204, 304) or length == 0:
-            return None
-        # Reading a short rest keeps the connection for the next exchange; a long one costs more than a new one.
-        if length > self.limits.discard or closes:
+        wish = appetite(self.ask, status, self.fields, self.limits)
+        self.keep, self.spare = wish.keep, wish.spare
+        if wish.hang_up:
             self.cut = "not needed"
             return -1
         return None
@@ -221,7 +187,7 @@ class CurlEngine:
         self._ca_file = ca_file or _ca_file()
         self._base = [
             f"User-Agent: {user_agent}",
-            "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+            f"Accept: {ACCEPT}",
             f"Accept-Encoding: {ACCEPTED}",
         ]
         self._multi = pycurl.CurlMulti()
@@ -362,7 +328,7 @@ class CurlEngine:
             if transfer.head_size == 0:
                 if now - transfer.begun > self._limits.first_byte:
                     self._end(handle, pycurl.E_OPERATION_TIMEDOUT, "")
-            elif transfer.head_at and not transfer.keep and now - transfer.head_at > _DISCARD_TIME:
+            elif transfer.head_at and not transfer.keep and now - transfer.head_at > DISCARD_TIME:
                 transfer.cut = "not needed"
                 self._end(handle, pycurl.E_WRITE_ERROR, "")
 
@@ -434,7 +400,7 @@ class CurlEngine:
                     return "connect-time-out", ""
                 return "other", os.strerror(number) if number else message
             case _ if code in _TLS:
-                return "tls", _CERTIFICATE.get(handle.getinfo(pycurl.SSL_VERIFYRESULT), "") or _tls_words(message)
+                return "tls", CERTIFICATE.get(handle.getinfo(pycurl.SSL_VERIFYRESULT), "") or _tls_words(message)
             case pycurl.E_GOT_NOTHING:
                 return "reset", "closed without a word"
             case pycurl.E_URL_MALFORMAT | pycurl.E_UNSUPPORTED_PROTOCOL if "HTTP/0.9" not in message:

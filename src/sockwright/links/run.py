@@ -67,6 +67,17 @@ def engine_of(options: Options) -> Engine:
             ca_file=options.ca_file,
             proxy=options.proxy,
         )
+    if options.engine == "urllib":
+        from sockwright.links.engine_urllib import UrllibEngine
+
+        return UrllibEngine(
+            options.settings.limits,
+            user_agent=options.user_agent,
+            public_only=options.public_only,
+            resolve=options.resolve,
+            ca_file=options.ca_file,
+            proxy=options.proxy,
+        )
     raise ConfigError(f"there is no engine {options.engine!r}", cure=f"engines: {', '.join(ENGINES)}")
 
 

@@ -68,7 +68,7 @@ class Hop:
 def of_outcome(outcome: Outcome) -> Verdict:
     """Return the verdict on a URL that did not redirect."""
     cut = outcome.exchange.cut if outcome.exchange else ""
-    why = outcome.why
+    why = None if outcome.kind == "ok" else outcome.why
     if why is None and outcome.exchange is not None and outcome.kind != "ok":
         why = evidence(outcome.exchange)
     return Verdict(
