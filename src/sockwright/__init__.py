@@ -12,12 +12,25 @@ __version__ = "0.1.0"
 
 # public name -> the module that defines it
 _PUBLIC = {
+    "BlockingSession": "session",
     "ConfigError": "errors",
+    "Peer": "endpoint",
     "PeerError": "errors",
     "ServiceError": "errors",
+    "Session": "session",
+    "service": "binding",
 }
 
-__all__ = ["ConfigError", "PeerError", "ServiceError", "__version__"]
+__all__ = [
+    "BlockingSession",
+    "ConfigError",
+    "Peer",
+    "PeerError",
+    "ServiceError",
+    "Session",
+    "__version__",
+    "service",
+]
 
 
 def __getattr__(name: str) -> Any:
