@@ -32,7 +32,7 @@ def floors() -> set[str]:
 def committed() -> list[Path]:
     """Return the files in git, or, where this is no clone, all that do not look made."""
     try:
-        words = ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+        words = ["git", "-C", str(ROOT), "ls-files", "-z"]
         names = subprocess.run(words, capture_output=True, check=True).stdout.decode().split("\0")
         found = [ROOT / name for name in names if name]
     except (OSError, subprocess.CalledProcessError):
