@@ -12,6 +12,7 @@ send these bytes. That keeps the hot path free of wrappers.
       said(data, now)      ------->    what a session begun by Begin wants to send
       session_ended(f,now) ------->    that session returned (None) or failed (a Refusal)
       expired(now)         ------->    `deadline` has passed
+      stopping(now)        ------->    the bench shuts down: say goodbye, finish what is owed
 """
 
 from __future__ import annotations
@@ -86,11 +87,13 @@ class Note:
 class Close:
     """Say nothing more: FIN after what was sent, then read on for a while so that nothing is lost.
 
-    `reason` goes into the connection's record; with `reset` the connection is reset instead (RST).
+    `reason` goes into the connection's record, `how` beside it (one of the words in `journal.records`); with
+    `reset` the connection is reset instead (RST).
     """
 
     reason: str = ""
     reset: bool = False
+    how: str = "fin"
 
 
 Action = bytes | Send | Invoke | Begin | Tell | StartTls | Note | Close
@@ -103,11 +106,14 @@ class Conversation(Protocol):
 
     `deadline`: when `expired` shall be called (seconds since the epoch), None for never. The driver looks at it
     about four times a second. `congested`: true while no more input is wanted; the driver stops reading then, so
-    that the peer feels it.
+    that the peer feels it. `inline`: where set, a function that maps what one read brought to what is answered at
+    once, in one call on the hot path; b"" answers nothing, None means "this is not so simple, use `feed`" and must
+    have changed nothing. What it raises is told to `answered` as a Refusal with ticket 0.
     """
 
     deadline: float | None
     congested: bool
+    inline: Callable[[bytes], bytes | None] | None
 
     def opened(self, now: float) -> Actions: ...
 
@@ -123,15 +129,18 @@ class Conversation(Protocol):
 
     def expired(self, now: float) -> Actions: ...
 
+    def stopping(self, now: float) -> Actions: ...
+
 
 class Dialogue:
     """A conversation that does nothing on every event; protocols override what concerns them."""
 
-    __slots__ = ("congested", "deadline")
+    __slots__ = ("congested", "deadline", "inline")
 
     def __init__(self) -> None:
         self.deadline: float | None = None
         self.congested = False
+        self.inline: Callable[[bytes], bytes | None] | None = None
 
     def opened(self, now: float) -> Actions:
         return NOTHING
@@ -153,7 +162,15 @@ class Dialogue:
 
     def expired(self, now: float) -> Actions:
         self.deadline = None
-        return (Close(reason="time-out"),)
+        return (Close("nothing came in time", how="time-out"),)
+
+    def stopping(self, now: float) -> Actions:
+        return (Close("shutting down", how="stopped"),)
+
+
+def failed(refusal: Refusal) -> Note:
+    """Return the note that keeps the traceback of a user's exception; the peer gets the message alone."""
+    return Note("failed", {"message": refusal.message, "trace": refusal.trace})
 
 
 # What a protocol module gives to the driver: a new conversation for a new peer.

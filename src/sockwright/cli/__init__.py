@@ -15,7 +15,9 @@ from sockwright import __version__
 from sockwright.cli import manners
 
 # verb -> (module in this package, what --help says of it). In the order a person meets them.
-VERBS: dict[str, tuple[str, str]] = {}
+VERBS: dict[str, tuple[str, str]] = {
+    "serve": ("serve", "one service on endpoints"),
+}
 
 EXAMPLES = """\b
 Examples:

@@ -1,12 +1,15 @@
 """What a record is: a plain tuple, since one is made for every read and every write of every connection.
 
     (kind, number, time, payload, size)
+    (EXCHANGED, number, time, received, size received, sent, size sent)
 
 - `kind`: one of the constants below.
 - `number`: the connection's number in this run.
 - `time`: seconds since the epoch.
 - `payload`: OPENED an `Opened`; RECEIVED and SENT bytes, possibly cut; NOTE `(kind, mapping)`; FAULT
   `(name, direction, why)`; ENDED an `Ended`.
+- EXCHANGED is RECEIVED and SENT in one: what one read brought was answered at once with one write (one tuple per
+  message instead of two is a tenth of an echo server's speed). `sent` is None where it equals `received`.
 - `size`: RECEIVED and SENT the true number of bytes, of which `payload` may be a beginning; else 0.
 """
 
@@ -17,10 +20,10 @@ from typing import Any
 
 import msgspec
 
-OPENED, RECEIVED, SENT, NOTE, FAULT, ENDED = range(6)
-KINDS = ("opened", "received", "sent", "note", "fault", "ended")
+OPENED, RECEIVED, SENT, NOTE, FAULT, ENDED, EXCHANGED = range(7)
+KINDS = ("opened", "received", "sent", "note", "fault", "ended", "exchanged")
 
-Record = tuple[int, int, float, Any, int]
+Record = tuple[int, int, float, Any, int] | tuple[int, int, float, Any, int, Any, int]
 
 # How a connection ended, and who did it. `who` is "peer", "us" or "" (nobody: the machine, the network).
 FIN = "fin"  # both sides said all they had
@@ -60,3 +63,13 @@ class Ended(msgspec.Struct, frozen=True, array_like=True):
 def note(number: int, now: float, kind: str, data: Mapping[str, Any]) -> Record:
     """Return the record of a note that a protocol made."""
     return (NOTE, number, now, (kind, dict(data)), 0)
+
+
+# One entry of the journal: its sequence number in the run, and the record.
+Entry = tuple[int, Record]
+
+# Whoever records a read or a write keeps it whole until the connection's direction has carried WHOLE bytes, and the
+# first CUT bytes of each after that. So what a person looks at is all there, and a flood costs little: whole 64 KiB
+# reads kept for ever would halve the speed.
+WHOLE = 1 << 20  # bytes of one direction of one connection
+CUT = 1 << 10  # bytes of one read
