@@ -14,10 +14,12 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "ConfigError": "errors",
     "PeerError": "errors",
+    "Request": "wire.exchange",
+    "Response": "wire.exchange",
     "ServiceError": "errors",
 }
 
-__all__ = ["ConfigError", "PeerError", "ServiceError", "__version__"]
+__all__ = ["ConfigError", "PeerError", "Request", "Response", "ServiceError", "__version__"]
 
 
 def __getattr__(name: str) -> Any:

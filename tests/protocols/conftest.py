@@ -1,0 +1,15 @@
+"""A running bench for tests over real sockets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from sockwright.workbench import BenchThread
+
+
+@pytest.fixture
+def bench() -> Iterator[BenchThread]:
+    with BenchThread() as running:
+        yield running
