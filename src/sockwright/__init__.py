@@ -17,6 +17,8 @@ _PUBLIC = {
     "Request": "wire.exchange",
     "Response": "wire.exchange",
     "ServiceError": "errors",
+    "call": "client",
+    "connect": "client",
 }
 
 __all__ = ["ConfigError", "PeerError", "Request", "Response", "ServiceError", "__version__"]

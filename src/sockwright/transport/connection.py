@@ -34,6 +34,26 @@ class Arrival(NamedTuple):
     data: bytes
 
 
+class _Bell:
+    """Wakes a selector from another thread."""
+
+    def __init__(self) -> None:
+        self._rope, self.heard = socket.socketpair()
+        self._rope.setblocking(False)
+        self.heard.setblocking(False)
+
+    def ring(self) -> None:
+        with contextlib.suppress(OSError):  # full: it rings already; closed: nobody waits
+            self._rope.send(b"!")
+
+    def hush(self) -> None:
+        self.heard.recv(READ)
+
+    def close(self) -> None:
+        self._rope.close()
+        self.heard.close()
+
+
 class Connection:
     """A TCP connection, as `dial` returns it.
 
@@ -59,12 +79,10 @@ class Connection:
         self._trouble: OSError | None = None
         self._finishing = self._finished = False
         self._tls: ssl.SSLObject | None = None
-        self._waker, self._alarm = socket.socketpair()
-        self._waker.setblocking(False)
-        self._alarm.setblocking(False)
+        self._bell = _Bell()
         self._selector = selectors.DefaultSelector()
         self._selector.register(sock, selectors.EVENT_READ)
-        self._selector.register(self._alarm, selectors.EVENT_READ)
+        self._selector.register(self._bell.heard, selectors.EVENT_READ)
         self._watched = selectors.EVENT_READ
         if context is not None:
             self._in_bio, self._out_bio = ssl.MemoryBIO(), ssl.MemoryBIO()
@@ -113,17 +131,17 @@ class Connection:
                 self._out += self._out_bio.read()
             except ssl.SSLError:
                 self._out += self._out_bio.read()  # the alert that tells the peer
-                self._flush()
+                self.flush()
                 raise
             else:
                 self._out += self._out_bio.read()
                 return
-            self._flush()
+            self.flush()
             self._watch()
             left = deadline - time.monotonic()
             if left <= 0 or not self._selector.select(left):
                 raise TimeoutError(f"no TLS handshake from {self.peer} within {config.duration_text(wait)}")
-            self._flush()
+            self.flush()
             try:
                 data = self._sock.recv(READ)
             except BlockingIOError:
@@ -159,7 +177,7 @@ class Connection:
         Raises: TimeoutError when the peer takes nothing for `wait` seconds, ConnectionError when it is gone.
         """
         self.post(data)
-        self._flush()
+        self.flush()
         stalled = time.monotonic()
         while self._out:
             before = len(self._out)
@@ -174,7 +192,7 @@ class Connection:
     def half_close(self) -> None:
         """Say that nothing more will come (FIN; under TLS close_notify), after what is to be sent. Reading goes on."""
         self._finishing = True
-        self._flush()
+        self.flush()
 
     # -- from the peer
 
@@ -201,8 +219,7 @@ class Connection:
 
     def wake(self) -> None:
         """Let a waiting `read` return None now. For other threads."""
-        with contextlib.suppress(OSError):
-            self._waker.send(b"!")
+        self._bell.ring()
 
     def reset(self) -> None:
         """Break off (RST), and throw away what is unsent."""
@@ -216,10 +233,10 @@ class Connection:
         if self._tls is not None and not self._finished and not self.ended:
             self._finishing = True
             with contextlib.suppress(OSError):
-                self._flush()
+                self.flush()
         self._selector.close()
-        for each in (self._sock, self._waker, self._alarm):
-            each.close()
+        self._bell.close()
+        self._sock.close()
 
     # -- one turn
 
@@ -244,17 +261,18 @@ class Connection:
         events = self._selector.select(timeout)
         woken = False
         for key, mask in events:
-            if key.fileobj is self._alarm:
-                self._alarm.recv(READ)
+            if key.fileobj is self._bell.heard:
+                self._bell.hush()
                 woken = True
                 continue
             if mask & selectors.EVENT_WRITE:
-                self._flush()
+                self.flush()
             if mask & selectors.EVENT_READ:
                 self._receive()
         return bool(events) and not woken
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Let go what the system takes now."""
         try:
             while self._out:
                 del self._out[: self._sock.send(self._out)]
@@ -342,10 +360,15 @@ class DatagramConnection:
     """A UDP socket tied to one peer: the system hands over nobody else's datagrams."""
 
     def __init__(self, sock: socket.socket) -> None:
+        sock.setblocking(False)
         self.peer = Peer(*sock.getpeername()[:2])
         self.local = Peer(*sock.getsockname()[:2])
         self._sock = sock
         self._base = time.time() - time.monotonic()
+        self._bell = _Bell()
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(sock, selectors.EVENT_READ)
+        self._selector.register(self._bell.heard, selectors.EVENT_READ)
 
     def __enter__(self) -> DatagramConnection:
         return self
@@ -368,20 +391,30 @@ class DatagramConnection:
             raise self._told(wrong, len(data)) from None
 
     def read(self, wait: float | None = None) -> Arrival | None:
-        """Return the next datagram, None when none came for `wait` seconds. b"" is an empty datagram.
+        """Return the next datagram (b"" is an empty one), None when none came for `wait` seconds, or on `wake`.
 
         Raises: ConnectionRefusedError when the peer's machine says that nobody has this port.
         """
-        self._sock.settimeout(max(wait, 1e-6) if wait is not None else None)
-        try:
-            data = self._sock.recv(65_536)
+        for key, _ in self._selector.select(wait):
+            if key.fileobj is self._bell.heard:
+                self._bell.hush()
+                continue
+            try:
+                data = self._sock.recv(65_536)
+            except BlockingIOError:  # a datagram whose checksum was wrong
+                continue
+            except OSError as wrong:
+                raise self._told(wrong) from None
             return Arrival(self.now(), data)
-        except TimeoutError:
-            return None
-        except OSError as wrong:
-            raise self._told(wrong) from None
+        return None
+
+    def wake(self) -> None:
+        """Let a waiting `read` return None now. For other threads."""
+        self._bell.ring()
 
     def close(self) -> None:
+        self._selector.close()
+        self._bell.close()
         self._sock.close()
 
     def _told(self, wrong: OSError, size: int = 0) -> Exception:
