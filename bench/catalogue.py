@@ -1,0 +1,13 @@
+"""The list of benches. A new one is a module with a `Race`, and its line here."""
+
+from __future__ import annotations
+
+from bench import tcp
+from bench.race import Race
+
+RACES: tuple[Race, ...] = (
+    tcp.TCP,
+    tcp.PIPELINED,
+    tcp.BURST,
+    tcp.HELD,
+)
