@@ -16,8 +16,12 @@ _PUBLIC = {
     "ConfigError": "errors",
     "Peer": "endpoint",
     "PeerError": "errors",
+    "Request": "wire.exchange",
+    "Response": "wire.exchange",
     "ServiceError": "errors",
     "Session": "session",
+    "call": "client",
+    "connect": "client",
     "service": "binding",
 }
 
@@ -26,9 +30,13 @@ __all__ = [
     "ConfigError",
     "Peer",
     "PeerError",
+    "Request",
+    "Response",
     "ServiceError",
     "Session",
     "__version__",
+    "call",
+    "connect",
     "service",
 ]
 
