@@ -25,6 +25,7 @@ if sys.version_info < (3, 11):  # noqa: UP036  An old Python must get this far: 
     sys.exit(2)
 
 import hashlib
+import re
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
@@ -35,13 +36,20 @@ BASE = str(getattr(sys, "_base_executable", sys.executable))  # not the one in .
 STAMP = VENV / "made-by-dev.py"  # written last: a .venv without it is half made, or not ours
 RUN, DEV = "requirements.lock", "requirements-dev.lock"  # DEV holds all that RUN holds, at the same versions
 AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"  # where Debian's pip looks for them
+CAUSES = (  # said early and deep inside a line; what pip and apt say last is only what followed from it
+    r"certificate verify failed[^('\n]*[^(' \n]|temporary failure (?:in name resolution|resolving '[^']*')"
+    r"|name or service not known|connection refused|network is unreachable|(?:read |connection )?timed out"
+    r"|no space left on device|permission denied[^\n]*"
+)
 QUIET = {"PIP_USER": "0", "PIP_NO_INPUT": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
 
 
 class Failed(Exception):
     """A step of making .venv failed: what happened, and what cures it."""
 
-    def __init__(self, what: str, cure: str = "check the network and pip's index, then run this again") -> None:
+    def __init__(
+        self, what: str, cure: str = "mend that, or pip's settings (index, certificates); then run this again"
+    ) -> None:
         super().__init__(what)
         self.cure = cure
 
@@ -57,8 +65,11 @@ def call(*words: str, cwd: str = str(ROOT)) -> None:
         raise Failed(f"{words[0]}: {trouble.strerror}") from None
     if done.returncode:
         lines = [line.strip() for line in (done.stdout + done.stderr).splitlines() if line.strip()]
-        telling = [line for line in lines if line.lower().startswith(("error:", "e:")) or "Error: " in line]
-        raise Failed((telling or lines or [f"{words[0]} ended with {done.returncode}"])[-1][:300])
+        telling = re.findall(CAUSES, done.stderr, re.IGNORECASE)[:1] or [
+            line for line in lines if line.lower().startswith(("error:", "e:")) or "Error: " in line
+        ]
+        last = (telling or lines or [f"{words[0]} ended with {done.returncode}"])[-1]
+        raise Failed(re.sub(r"^(error|e): *", "", last, flags=re.IGNORECASE)[:300])
 
 
 def mark(lock: str) -> str:
@@ -133,7 +144,7 @@ def borrow_pip() -> None:
 
     site = next(VENV.glob("lib/python3*/site-packages"))
     with tempfile.TemporaryDirectory() as box:
-        apt = ["apt-get", "-qq", "-oAPT::Sandbox::User=root"]
+        apt = ["apt-get", "-qq", "-oAPT::Sandbox::User=root", "-oAPT::Update::Error-Mode=any"]
         fetch = ["download", "python3-pip-whl", *([] if os.path.exists(AUTHORITIES) else ["ca-certificates"])]
         try:
             call(*apt, *fetch, cwd=box)

@@ -46,7 +46,7 @@ _SIZE_UNITS = {
     "gb": 10**9,
     "gib": 1 << 30,
 }
-_QUANTITY = re.compile(r"\s*(\d+(?:\.\d+)?|\.\d+)\s*([a-zµ]*)\s*\Z", re.IGNORECASE)
+_QUANTITY = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?|\.[0-9]+)\s*([a-zµ]*)\s*\Z", re.IGNORECASE)
 
 
 def duration(text: str) -> float:
@@ -75,13 +75,14 @@ def size(text: str) -> int:
 
 def duration_text(seconds: float) -> str:
     """Return `seconds` as a person would write them, in a form that `duration` reads back."""
-    if seconds < 0.001:
-        return f"{seconds * 1e6:.0f}us"
-    if seconds < 1:
-        return f"{seconds * 1e3:.4g}ms"
-    if seconds < 120 or seconds % 60:
+    for unit, worth in (("h", 3600), ("m", 60)):
+        if seconds >= 2 * worth and seconds % worth == 0:
+            return f"{seconds / worth:.0f}{unit}"
+    if seconds >= 1000:
+        return f"{seconds:.0f}s"
+    if seconds >= 1:
         return f"{seconds:.4g}s"
-    return f"{seconds / 60:.4g}m" if seconds < 7200 else f"{seconds / 3600:.4g}h"
+    return f"{seconds * 1e3:.4g}ms" if seconds >= 0.001 else f"{seconds * 1e6:.0f}us"
 
 
 def size_text(count: int) -> str:

@@ -8,13 +8,15 @@ import os
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+import traceback
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from sockwright import protocols, services
 from sockwright.binding import Service
-from sockwright.endpoint import LOOPBACK, Endpoint
+from sockwright.endpoint import LOOPBACK, Endpoint, Peer, parse
 from sockwright.errors import ConfigError
 from sockwright.journal.journal import Journal
 from sockwright.transport import tls
@@ -22,7 +24,9 @@ from sockwright.transport.datagrams import DatagramServer
 from sockwright.transport.doors import StreamServer
 from sockwright.transport.driver import Staff
 from sockwright.transport.limits import RESERVED_DESCRIPTORS, Limits, most_connections, raise_descriptor_limit
-from sockwright.transport.loop import spare_the_collector
+from sockwright.transport.loop import LoopThread, spare_the_collector
+
+T = TypeVar("T")
 
 # How far away the next free port is looked for when one is taken, and how often.
 NEXT_PORT = 100
@@ -31,14 +35,22 @@ TRIES = 10
 
 @dataclass(frozen=True, slots=True)
 class Posting:
-    """One service at one endpoint, as it was asked for. `extra` and `limits` go to the protocol."""
+    """Services at one endpoint, as they were asked for; the first is the one spoken where there are no names.
+
+    `extra` and `limits` go to the protocol; `label` is the name in the journal and on the screen, the first
+    service's where it is empty.
+    """
 
     endpoint: Endpoint
-    service: str
+    services: Sequence[str]
     frame: str | None = None
     limits: Mapping[str, object] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
-    label: str = ""  # how it is called in the journal and on the screen; the service's name where empty
+    label: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.label or self.services[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +64,7 @@ class Listening:
 
     @property
     def name(self) -> str:
-        return self.posting.label or self.posting.service
+        return self.posting.name
 
 
 class PortTaken(Exception):
@@ -95,7 +107,7 @@ class Workbench:
         Raises: PortTaken; ConfigError where service, endpoint and protocol do not go together.
         """
         endpoint = posting.endpoint
-        offered = [service for name in posting.service.split("+") for service in self.offered(name)]
+        offered = [service for name in posting.services for service in self.offered(name)]
         frame = posting.frame or endpoint.options.get("frame")
         opening = protocols.open_with(endpoint.protocol, protocols.Terms(offered, frame, posting.limits, posting.extra))
         hosts = listening_hosts(endpoint.host, lan)
@@ -118,7 +130,7 @@ class Workbench:
         raise AssertionError("unreachable")
 
     def _server(self, endpoint: Endpoint, posting: Posting, opening: Any) -> StreamServer | DatagramServer:
-        name = posting.label or posting.service
+        name = posting.name
         if endpoint.protocol in protocols.DATAGRAM:
             if endpoint.tls:
                 raise ConfigError("UDP with TLS (DTLS) is not spoken here", cure=f"write udp://{endpoint.authority}")
@@ -170,7 +182,9 @@ async def open_bench(
     reserve = [os.open(os.devnull, os.O_RDONLY) for _ in range(RESERVED_DESCRIPTORS)]
     try:
         async with asyncio.TaskGroup() as tasks:
-            staff = Staff(limits, tasks)
+            loop = asyncio.get_running_loop()
+            loop.set_exception_handler(lambda _, about: _tell_bug(trouble, about.get("exception"), about["message"]))
+            staff = Staff(limits, tasks, lambda wrong: _tell_bug(trouble, wrong, str(wrong)))
             bench = Workbench(journal, limits, staff, trouble, store)
             for descriptor in reserve:
                 os.close(descriptor)
@@ -184,6 +198,83 @@ async def open_bench(
     finally:
         for descriptor in reserve:
             os.close(descriptor)
+
+
+def _tell_bug(trouble: Callable[[str], None], wrong: BaseException | None, message: str) -> None:
+    """Say that something of ours failed; the bench goes on. SOCKWRIGHT_DEBUG=1 shows where."""
+    words = f"{type(wrong).__name__}: {wrong}" if wrong is not None else message
+    if wrong is not None and os.environ.get("SOCKWRIGHT_DEBUG"):
+        words += "\n" + "".join(traceback.format_exception(wrong))
+    trouble(f"a mistake in sockwright itself, on one connection: {words} (SOCKWRIGHT_DEBUG=1 shows where)")
+
+
+class BenchThread:
+    """A bench in a thread of its own, for tests and for plain code: a context manager.
+
+    with BenchThread() as bench:
+        host, port = bench.serve("tcp://:0", "echo")
+    """
+
+    def __init__(self, journal: Journal | None = None, limits: Limits | None = None, grace: float = 1.0) -> None:
+        self.journal = journal or Journal(None)
+        self.troubles: list[str] = []
+        self._limits = limits or Limits()
+        self._grace = grace
+        self._loop = LoopThread()
+        self._bench: Workbench | None = None
+        self._done: Future[None] | None = None
+        self._stop: asyncio.Event | None = None
+
+    def __enter__(self) -> BenchThread:
+        ready: Future[None] = Future()
+        self._done = self._loop.start(self._hold(ready))
+        wait([ready, self._done], return_when="FIRST_COMPLETED")
+        if self._done.done():
+            self._done.result()
+        return self
+
+    async def _hold(self, ready: Future[None]) -> None:
+        self._stop = asyncio.Event()
+        async with open_bench(self.journal, self._limits, trouble=self.troubles.append, grace=self._grace) as bench:
+            self._bench = bench
+            ready.set_result(None)
+            await self._stop.wait()
+
+    def listen(self, posting: Posting, **options: Any) -> Listening:
+        """See `Workbench.listen`."""
+
+        async def listen() -> Listening:
+            assert self._bench is not None
+            return self._bench.listen(posting, **options)
+
+        return self._loop.call(listen())
+
+    def serve(self, endpoint: str, *names: str, frame: str | None = None, **extra: Any) -> Peer:
+        """Serve the services `names` at `endpoint`; return the address to dial."""
+        listening = self.listen(Posting(parse(endpoint), names, frame, extra=extra))
+        return listening.server.addresses[0]
+
+    def call(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run `work` in the bench's loop."""
+        return self._loop.call(work)
+
+    @property
+    def workbench(self) -> Workbench:
+        assert self._bench is not None
+        return self._bench
+
+    def __exit__(self, *exc: object) -> None:
+        async def stop() -> None:
+            assert self._stop is not None
+            self._stop.set()
+
+        assert self._done is not None
+        try:
+            self._loop.call(stop())
+            self._done.result()
+        finally:
+            self._loop.close()
+            self.journal.close()
 
 
 async def until_told_to_stop(stopped: asyncio.Event | None = None) -> int:

@@ -16,6 +16,7 @@ from sockwright.cli import manners
 
 # verb -> (module in this package, what --help says of it). In the order a person meets them.
 VERBS: dict[str, tuple[str, str]] = {
+    "up": ("up", "every service in one process: the main job"),
     "serve": ("serve", "one service on endpoints"),
 }
 

@@ -29,7 +29,7 @@ Show = Callable[[Sequence[Listening], Journal], None]
 
 def posting(text: str, service: str, frame: str | None = None, extra: Mapping[str, Any] | None = None) -> Posting:
     """Return the posting for an endpoint as a person wrote it."""
-    return Posting(parse(text), service, frame, extra=extra or {})
+    return Posting(parse(text), (service,), frame, extra=extra or {})
 
 
 def limits_of(options: Mapping[str, Any]) -> Limits:

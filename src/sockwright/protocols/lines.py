@@ -38,7 +38,7 @@ class Limits:
     """Bytes, seconds, counts."""
 
     # One frame: larger than any line a person or a test sends, small enough for ten thousand peers.
-    frame: int = 1024 * 1024
+    longest_frame: int = 1024 * 1024
     # Frames that may wait for an answer before we stop reading.
     queued: int = 64
     # A peer that says nothing at all ...
@@ -240,5 +240,5 @@ def open_with(terms: Terms) -> Opening:
     kind = terms.frame or service.frame or "line"
     if kind == "raw":
         return lambda: Lines(service, None, limits)
-    framing.framing(kind, limits.frame)  # refuses what is no framing, before anybody comes
-    return lambda: Lines(service, framing.framing(kind, limits.frame), limits)
+    framing.framing(kind, limits.longest_frame)  # refuses what is no framing, before anybody comes
+    return lambda: Lines(service, framing.framing(kind, limits.longest_frame), limits)

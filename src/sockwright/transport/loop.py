@@ -84,6 +84,10 @@ class LoopThread:
             future.cancel()
             raise
 
+    def start(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        """Begin `work` in the loop; return the future of its result."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
     def close(self) -> None:
         """Stop the loop and wait for its thread."""
         if self._thread.is_alive():

@@ -215,8 +215,6 @@ class Stream(Driver, asyncio.Protocol):
         self.last = now
         if self.closing:
             self._hang_up()
-        elif self._session is not None:
-            self._session.tell(b"")
         else:
             self.perform(self.conversation.half_closed(now))
 
@@ -227,6 +225,8 @@ class Stream(Driver, asyncio.Protocol):
             broken = isinstance(exc, ConnectionResetError | BrokenPipeError | ConnectionAbortedError)
             self._who, self._how = ("peer", RST) if broken else ("", ERROR)
             self._reason = "" if broken else str(exc)
+        elif not self._how:  # under TLS the peer's end comes as this alone
+            self._who, self._how = "peer", FIN
         self.closing = self.peer_done = True
         for pipe in (self.inbound, self.outbound):
             if pipe is not None:
