@@ -9,12 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
+from types import MappingProxyType
 
 from sockwright.binding import Arguments, Outcome, Service
 from sockwright.wire.exchange import Request, Response, decode
 
 # The methods of RFC 9110 and RFC 5789. A method that is not here and that no route takes is 501, not 405.
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT")
+
+_REMEMBERED = 512  # counts
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,12 +88,14 @@ class Routes:
 
     def __init__(self, routes: Iterable[Route] = ()) -> None:
         self._root = _Node()
-        self._exact: dict[str, dict[str, Route]] = {}
+        # The same, remembered: the paths that are asked for are few. Not for long paths, which would fill it.
+        self.find = lru_cache(_REMEMBERED)(self.search)
         for route in routes:
             self.add(route)
 
     def add(self, route: Route) -> None:
         """Raises: ValueError where the pattern is none."""
+        self.find.cache_clear()
         if not route.pattern.startswith("/"):
             raise ValueError(f"the pattern {route.pattern!r} does not begin with a slash")
         node = self._root
@@ -113,13 +119,10 @@ class Routes:
             else:
                 node = node.literals.setdefault(segment, _Node())
         node.here[route.method] = route
-        if "{" not in route.pattern:
-            self._exact[route.pattern] = node.here
 
-    def find(self, method: str, path: str) -> Route | None:
-        """Return the route of a literal pattern, without a search. None means nothing but that `search` must look."""
-        here = self._exact.get(path)
-        return here.get(method) if here is not None else None
+    def __contains__(self, pattern: object) -> bool:
+        """Tell whether something is routed at the literal path `pattern`."""
+        return isinstance(pattern, str) and bool(self.search("GET", pattern))
 
     def search(self, method: str, path: str) -> tuple[Route, Mapping[str, str]] | frozenset[str]:
         """Return the route for `path` and what its pattern caught, else the methods that are allowed there.
@@ -131,7 +134,7 @@ class Routes:
         for routes, captured in _candidates(self._root, segments, 0, {}):
             route = routes.get(method) or (routes.get("GET") if method == "HEAD" else None) or routes.get("")
             if route is not None:
-                return route, captured
+                return route, MappingProxyType(captured)
             allowed |= routes.keys()
         if "GET" in allowed:
             allowed.add("HEAD")

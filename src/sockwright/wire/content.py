@@ -27,7 +27,12 @@ class ContentReader(Protocol):
 
     done: bool
     rest: bytes
+    received: int  # bytes of content so far
     trailers: Fields
+
+    @property
+    def announced(self) -> int:
+        """The bytes of content that will have come when what was begun is finished."""
 
     def feed(self, data: bytes) -> list[bytes]:
         """Return the pieces of content in `data`. Raises: PeerError."""
@@ -47,6 +52,10 @@ class LengthReader:
         self.done = length == 0
         self.rest = b""
         self.trailers = NO_FIELDS
+
+    @property
+    def announced(self) -> int:
+        return self.length
 
     def feed(self, data: bytes) -> list[bytes]:
         if self.done:
@@ -76,6 +85,10 @@ class CloseReader:
         self.done = False
         self.rest = b""
         self.trailers = NO_FIELDS
+
+    @property
+    def announced(self) -> int:
+        return self.received
 
     def feed(self, data: bytes) -> list[bytes]:
         self.received += len(data)
@@ -135,6 +148,10 @@ class ChunkedReader:
         self.offset += at
         self.received += sum(map(len, pieces))
         return pieces
+
+    @property
+    def announced(self) -> int:
+        return self.received + self._left
 
     def _line(self, data: bytes, at: int) -> int:
         """Read the line (or the trailers) at `at`; return how many bytes that took, 0 where the end is missing."""

@@ -6,6 +6,7 @@ connection stays, and what the Date is, are the conversation's business.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -24,6 +25,12 @@ HTML = "text/html; charset=utf-8"
 JSON = "application/json"
 BYTES = "application/octet-stream"
 
+# Content up to this size is joined with its head once and for all (bytes).
+JOINED = 16 * 1024
+
+# Content up to this size is joined with its head once and for all (bytes).
+JOINED = 16 * 1024
+
 NOBODY = Peer("", 0)
 NOTHING_CAPTURED: Mapping[str, str] = {}
 
@@ -31,12 +38,15 @@ NOTHING_CAPTURED: Mapping[str, str] = {}
 class Request:
     """A request whose head (and, for most handlers, content) is complete.
 
-    `target` is the request-target as it came, in origin-form; `path` its path as it came, still percent-encoded;
-    `host` what it was meant for, in lower case; `captured` what the route's pattern caught, decoded.
+    `target` is the request-target in origin-form; `path` its path as it came, still percent-encoded; `host` whom it
+    was meant for, in lower case; `captured` what the route's pattern caught, decoded. `whole` is false while content
+    is still to come, which only handlers and sessions of an `early` route get to see; where the peer broke off in
+    the middle it stays so.
     """
 
     __slots__ = (
         "captured", "content", "fields", "host", "method", "path", "peer", "secure", "target", "trailers", "version",
+        "whole",
     )  # fmt: skip
 
     def __init__(
@@ -62,6 +72,7 @@ class Request:
         self.secure = secure
         self.captured = NOTHING_CAPTURED
         self.trailers = NO_FIELDS
+        self.whole = True
 
     @property
     def query(self) -> str:
@@ -128,11 +139,10 @@ class Response:
     """An answer. Never changed once it was handed over, so that one object may answer many requests.
 
     `content` may be text, bytes, a `FilePart`, a list of bytes and file parts, or anything that JSON can say.
-    `length` is told instead of the content's own where there is none to measure (the answer to HEAD). What the
-    conversation adds: Date, Connection, and Content-Length where a status has content at all.
+    `length` is told instead of the content's own where there is none to measure (the answer to HEAD).
     """
 
-    __slots__ = ("content", "lines", "parts", "status")
+    __slots__ = ("content", "length", "lines", "parts", "status", "whole")
 
     def __init__(
         self,
@@ -145,7 +155,6 @@ class Response:
         """Raises: ValueError where a field or the status would break the message."""
         if not 200 <= status <= 599:
             raise ValueError(f"{status} is not the status of an answer; they go from 200 to 599")
-        self.status = status
         self.parts: Sequence[FilePart | bytes] = ()  # behind `content`, where there are files in it
         if isinstance(content, bytes):
             kind = BYTES
@@ -157,20 +166,48 @@ class Response:
             kind, content, self.parts = BYTES, b"", parts
         else:
             kind, content = JSON, json_of(content)
-        self.content: bytes = content
         if length is None:
-            length = len(content) + sum(part.count if isinstance(part, FilePart) else len(part) for part in self.parts)
-        lines = b""
-        if fields:
-            lines = write_fields(fields.items() if isinstance(fields, Mapping) else fields)
-        if (type or length) and not lines_hold(lines, b"content-type"):
+            length = len(content)
+            for part in self.parts:
+                length += part.count if isinstance(part, FilePart) else len(part)
+        lines = _lines(fields) if fields else b""
+        if (type or length) and not (lines and _TYPE.search(lines)):
             lines = _type_line(type or kind) + lines
-        if status not in NO_CONTENT:
-            lines += b"Content-Length: %d\r\n" % length
-        self.lines = lines
+        self._take(content, status, lines, length)
+
+    @classmethod
+    def ready(cls, content: bytes, lines: bytes, status: int = 200) -> Response:
+        """Return a response whose field lines were written before: the `lines` of another one, for a new content."""
+        made = cls.__new__(cls)
+        made.parts = ()
+        made._take(content, status, lines, len(content))
+        return made
+
+    def _take(self, content: bytes, status: int, lines: bytes, length: int) -> None:
+        self.content = content
+        self.status = status
+        self.lines = lines  # without those that the conversation adds
+        self.length = length  # bytes
+        # All that follows the start lines in one go, where joining costs less than another write.
+        self.whole = b""
+        if length <= JOINED and not self.parts and status not in NO_CONTENT:
+            self.whole = b"%bContent-Length: %d\r\n\r\n%b" % (lines, length, content)
 
     def __repr__(self) -> str:
-        return f"<Response {self.status}, {len(self.content)} B>"
+        return f"<Response {self.status}, {self.length} B>"
+
+
+# Told by the content or by the conversation; a second one would break the message.
+_NOT_YOURS = re.compile(rb"^(content-length|transfer-encoding|connection|date):", re.IGNORECASE | re.MULTILINE)
+_TYPE = re.compile(rb"^content-type:", re.IGNORECASE | re.MULTILINE)
+
+
+def _lines(fields: Mapping[str, str | int] | Iterable[tuple[str | bytes, str | bytes | int]]) -> bytes:
+    lines = write_fields(fields.items() if isinstance(fields, Mapping) else fields)
+    found = _NOT_YOURS.search(lines)
+    if found is not None:
+        raise ValueError(f"{found[1].decode()} is written by the server itself; leave it out")
+    return lines
 
 
 @lru_cache(64)
@@ -185,11 +222,6 @@ def _parts(content: object) -> Sequence[FilePart | bytes]:
     if isinstance(content, list) and content and all(isinstance(part, bytes | FilePart) for part in content):
         return tuple(content)
     return ()
-
-
-def lines_hold(lines: bytes, name: bytes) -> bool:
-    """Tell whether among field lines there is one called `name` (in lower case)."""
-    return bool(lines) and (b"\n" + lines.lower()).find(b"\n" + name + b":") >= 0
 
 
 def response_of(value: Any) -> Response:

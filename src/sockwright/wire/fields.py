@@ -13,7 +13,7 @@ from sockwright.errors import PeerError
 # RFC 9110, 5.6.2 and 5.5. Possessive throughout: a hostile line is read once and never tried again.
 TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
 VALUE = rb"[\t\x20-\x7e\x80-\xff]*+"
-_BLOCK = re.compile(rb"(?:" + TOKEN + rb":" + VALUE + rb"\r\n)*+")
+LINES = re.compile(rb"(?:" + TOKEN + rb":" + VALUE + rb"\r\n)*+")
 _NAME = re.compile(TOKEN)
 _VALUE = re.compile(VALUE)
 _LINE = re.compile(rb"[^\n]*+\n?")
@@ -22,11 +22,18 @@ _LINE = re.compile(rb"[^\n]*+\n?")
 class Fields:
     """The fields of one message in their order, spelled as they came. Never changed, so that messages may share it."""
 
-    __slots__ = ("_index", "pairs")
+    __slots__ = ("index", "pairs")
 
     def __init__(self, pairs: Iterable[tuple[bytes, bytes]] = ()) -> None:
         self.pairs = tuple(pairs)
-        self._index: Mapping[bytes, list[bytes]] | None = None
+        index: dict[bytes, list[bytes]] = {}
+        for name, value in self.pairs:
+            key = name.lower()
+            if key in index:
+                index[key].append(value)
+            else:
+                index[key] = [value]
+        self.index: Mapping[bytes, list[bytes]] = index
 
     def values(self, name: str) -> list[str]:
         """Return the value of each field called `name`, in their order."""
@@ -34,13 +41,7 @@ class Fields:
 
     def raw(self, name: str) -> list[bytes]:
         """Return the same, as bytes."""
-        index = self._index
-        if index is None:
-            made: dict[bytes, list[bytes]] = {}
-            for key, value in self.pairs:
-                made.setdefault(key.lower(), []).append(value)
-            self._index = index = made
-        return index.get(name.lower().encode(), [])
+        return self.index.get(name.lower().encode(), [])
 
     def get(self, name: str, default: str = "") -> str:
         """Return the value of the field `name`; those of several are joined by commas (RFC 9110, 5.3)."""
@@ -49,7 +50,10 @@ class Fields:
 
     def tokens(self, name: str) -> list[str]:
         """Return the members of a list-valued field in lower case: `close` and `te` for `Connection: close, TE`."""
-        return [member for part in self.get(name).lower().split(",") if (member := part.strip(" \t"))]
+        values = self.raw(name)
+        if not values:
+            return []
+        return [member for part in text(b",".join(values)).lower().split(",") if (member := part.strip(" \t"))]
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and bool(self.raw(name))
@@ -80,7 +84,7 @@ def read_fields(block: bytes, offset: int = 0) -> Fields:
 
     Raises: PeerError naming the rule that a line breaks; `offset` is where `block` begins in the stream.
     """
-    if _BLOCK.fullmatch(block) is None:
+    if LINES.fullmatch(block) is None:
         raise _misformed(block, offset)
     lines = block.split(b"\r\n")
     del lines[-1]
@@ -92,7 +96,7 @@ def read_fields(block: bytes, offset: int = 0) -> Fields:
 
 
 def _misformed(block: bytes, offset: int) -> PeerError:
-    whole = _BLOCK.match(block)
+    whole = LINES.match(block)
     assert whole is not None
     at = whole.end()
     found = _LINE.match(block, at)
