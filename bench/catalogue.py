@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench import tcp
+from bench import rpc, start, tcp, udp, web, workers
 from bench.race import Race
 
 RACES: tuple[Race, ...] = (
@@ -10,4 +10,9 @@ RACES: tuple[Race, ...] = (
     tcp.PIPELINED,
     tcp.BURST,
     tcp.HELD,
+    udp.UDP,
+    web.HTTP,
+    rpc.XMLRPC,
+    workers.USERS,
+    start.START,
 )

@@ -12,12 +12,33 @@ __version__ = "0.1.0"
 
 # public name -> the module that defines it
 _PUBLIC = {
+    "BlockingSession": "session",
     "ConfigError": "errors",
+    "Peer": "endpoint",
     "PeerError": "errors",
+    "Request": "wire.exchange",
+    "Response": "wire.exchange",
     "ServiceError": "errors",
+    "Session": "session",
+    "call": "client",
+    "connect": "client",
+    "service": "binding",
 }
 
-__all__ = ["ConfigError", "PeerError", "ServiceError", "__version__"]
+__all__ = [
+    "BlockingSession",
+    "ConfigError",
+    "Peer",
+    "PeerError",
+    "Request",
+    "Response",
+    "ServiceError",
+    "Session",
+    "__version__",
+    "call",
+    "connect",
+    "service",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -113,10 +113,9 @@ def parse(text: str, scheme: str = "tcp") -> Endpoint:
         )
     default_port, implicit_tls = SCHEMES[name]
     rest, _, _fragment = rest.partition("#")
-    authority, slash, tail = rest.partition("/")
-    path, question, query = (slash + tail).partition("?")
-    if "?" in authority:
-        authority, question, query = authority.partition("?")
+    place, question, query = rest.partition("?")
+    authority, slash, tail = place.partition("/")
+    path = slash + tail
     if name in _QUERY_IS_TARGET:
         path, query = path + question + query, ""
         if path.startswith("?"):

@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import time
+import traceback
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
@@ -108,7 +109,10 @@ class Workbench:
         endpoint = posting.endpoint
         offered = [service for name in posting.services for service in self.offered(name)]
         frame = posting.frame or endpoint.options.get("frame")
-        opening = protocols.open_with(endpoint.protocol, protocols.Terms(offered, frame, posting.limits, posting.extra))
+        # Under which names a browser may call us: who is let in by --lan knows this machine by these.
+        names = (*own_names(), *lan_addresses()) if lan else ()
+        extra = {"secure": endpoint.tls, "names": names, **posting.extra}
+        opening = protocols.open_with(endpoint.protocol, protocols.Terms(offered, frame, posting.limits, extra))
         hosts = listening_hosts(endpoint.host, lan)
         port = endpoint.port
         for attempt in range(TRIES):
@@ -181,7 +185,9 @@ async def open_bench(
     reserve = [os.open(os.devnull, os.O_RDONLY) for _ in range(RESERVED_DESCRIPTORS)]
     try:
         async with asyncio.TaskGroup() as tasks:
-            staff = Staff(limits, tasks)
+            loop = asyncio.get_running_loop()
+            loop.set_exception_handler(lambda _, about: _tell_bug(trouble, about.get("exception"), about["message"]))
+            staff = Staff(limits, tasks, lambda wrong: _tell_bug(trouble, wrong, str(wrong)))
             bench = Workbench(journal, limits, staff, trouble, store)
             for descriptor in reserve:
                 os.close(descriptor)
@@ -195,6 +201,14 @@ async def open_bench(
     finally:
         for descriptor in reserve:
             os.close(descriptor)
+
+
+def _tell_bug(trouble: Callable[[str], None], wrong: BaseException | None, message: str) -> None:
+    """Say that something of ours failed; the bench goes on. SOCKWRIGHT_DEBUG=1 shows where."""
+    words = f"{type(wrong).__name__}: {wrong}" if wrong is not None else message
+    if wrong is not None and os.environ.get("SOCKWRIGHT_DEBUG"):
+        words += "\n" + "".join(traceback.format_exception(wrong))
+    trouble(f"a mistake in sockwright itself, on one connection: {words} (SOCKWRIGHT_DEBUG=1 shows where)")
 
 
 class BenchThread:

@@ -13,3 +13,5 @@ from sockwright.workbench import BenchThread
 def bench() -> Iterator[BenchThread]:
     with BenchThread() as running:
         yield running
+    bugs = [words for words in running.troubles if "mistake in sockwright" in words]
+    assert not bugs, bugs

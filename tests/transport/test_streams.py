@@ -257,3 +257,26 @@ def test_a_stranger_that_does_not_trust_us_is_recorded(bench: BenchThread, ca: P
     with dial(address) as plain, pytest.raises(ssl.SSLCertVerificationError):
         ssl.create_default_context().wrap_socket(plain, server_hostname="localhost")
     assert ended(bench.journal).how == "error"
+
+
+def test_a_bug_of_ours_ends_one_connection_and_not_the_bench() -> None:
+    from sockwright.protocols.lines import Lines
+
+    with BenchThread() as bench:
+        address = bench.serve("tcp://:0", "parity")
+        healthy, feed = Lines._take, Lines._take
+
+        def broken(self: Lines, frames: list[bytes]) -> object:
+            if frames and b"666" in frames[0]:
+                raise KeyError("a bug")
+            return healthy(self, frames)
+
+        Lines._take = broken  # type: ignore[assignment]
+        try:
+            with dial(address) as sock:
+                sock.sendall(b"666\n")
+                until(lambda: bench.troubles)
+            assert ask(address, b"4\n") == b"true\n"
+        finally:
+            Lines._take = feed  # type: ignore[method-assign]
+        assert "KeyError" in bench.troubles[0]

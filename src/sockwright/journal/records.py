@@ -11,6 +11,11 @@
 - EXCHANGED is RECEIVED and SENT in one: what one read brought was answered at once with one write (one tuple per
   message instead of two is a tenth of an echo server's speed). `sent` is None where it equals `received`.
 - `size`: RECEIVED and SENT the true number of bytes, of which `payload` may be a beginning; else 0.
+
+Over a stream an empty RECEIVED is the peer's end of stream (FIN), which is no chunk and counts as none; over UDP it is
+a datagram like any other.
+OMITTED `(OMITTED, 0, time, {number: count}, 0)` is made by the journal alone when more comes than it keeps: at this
+place so many records of these connections were left out.
 """
 
 from __future__ import annotations
@@ -20,8 +25,10 @@ from typing import Any
 
 import msgspec
 
-OPENED, RECEIVED, SENT, NOTE, FAULT, ENDED, EXCHANGED = range(7)
-KINDS = ("opened", "received", "sent", "note", "fault", "ended", "exchanged")
+OPENED, RECEIVED, SENT, NOTE, FAULT, ENDED, EXCHANGED, OMITTED = range(8)
+KINDS = ("opened", "received", "sent", "note", "fault", "ended", "exchanged", "omitted")
+# All but the commonest, those that carry bytes.
+RARE = frozenset({OPENED, NOTE, FAULT, ENDED, OMITTED})
 
 Record = tuple[int, int, float, Any, int] | tuple[int, int, float, Any, int, Any, int]
 
@@ -67,9 +74,3 @@ def note(number: int, now: float, kind: str, data: Mapping[str, Any]) -> Record:
 
 # One entry of the journal: its sequence number in the run, and the record.
 Entry = tuple[int, Record]
-
-# Whoever records a read or a write keeps it whole until the connection's direction has carried WHOLE bytes, and the
-# first CUT bytes of each after that. So what a person looks at is all there, and a flood costs little: whole 64 KiB
-# reads kept for ever would halve the speed.
-WHOLE = 1 << 20  # bytes of one direction of one connection
-CUT = 1 << 10  # bytes of one read

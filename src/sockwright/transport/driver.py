@@ -5,7 +5,7 @@ classes below it: how bytes are written and how a connection is closed.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from time import time
 from typing import Any, Protocol
 
@@ -29,9 +29,12 @@ class Journal(Protocol):
 class Staff:
     """Who runs what may wait: workers for blocking calls, tasks for coroutines. One per loop."""
 
-    def __init__(self, limits: Limits, tasks: asyncio.TaskGroup) -> None:
+    def __init__(
+        self, limits: Limits, tasks: asyncio.TaskGroup, bug: Callable[[BaseException], None] = lambda wrong: None
+    ) -> None:
         self.limits = limits
         self.tasks = tasks
+        self._bug = bug
         self.workers = Workers(
             asyncio.get_running_loop(), most=limits.workers, waiting=limits.calls_waiting, limit=limits.call
         )
@@ -40,7 +43,7 @@ class Staff:
     def run(self, service: Service, batch: Sequence[Arguments], done: Done) -> None:
         """Run the calls of `batch` in order; tell `done` their outcomes."""
         if service.is_async:
-            self.tasks.create_task(self._await(service, batch, done))
+            self.spawn(self._await(service, batch, done))
         else:
             self.workers.submit(service, batch, done)
 
@@ -68,8 +71,14 @@ class Staff:
         self.workers.close()
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Run `work` as a task that is gone when the bench is."""
-        return self.tasks.create_task(work)
+        """Run `work` as a task that is gone when the bench is. A bug of ours in it ends this one task alone."""
+        return self.tasks.create_task(self._guard(work))
+
+    async def _guard(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except Exception as wrong:  # noqa: BLE001 - one connection's trouble must not end all others
+            self._bug(wrong)
 
 
 class Driver:

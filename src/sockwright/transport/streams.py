@@ -215,8 +215,6 @@ class Stream(Driver, asyncio.Protocol):
         self.last = now
         if self.closing:
             self._hang_up()
-        elif self._session is not None:
-            self._session.tell(b"")
         else:
             self.perform(self.conversation.half_closed(now))
 
