@@ -20,7 +20,10 @@ def decode_content(exchange: Exchange, limits: Limits) -> None:
     """Undo the codings of `exchange.content`; say in `cut` or `trouble` what stood against it."""
     if not exchange.content:
         return
-    codings = [coding.strip().lower() for coding in exchange.value("content-encoding").split(",")]
+    field = exchange.value("content-encoding")
+    if not field:
+        return
+    codings = [coding.strip().lower() for coding in field.split(",")]
     codings = [coding for coding in codings if coding and coding != "identity"]
     whole = not exchange.cut and not exchange.trouble
     wire = len(exchange.content)

@@ -5,10 +5,10 @@ Scope, path, expiry and Secure are `http.cookiejar`'s business. Kept in memory, 
 
 from __future__ import annotations
 
-import email.message
-import http.cookiejar
-import urllib.request
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import http.cookiejar
 
 _JAR_MAX = 3_000  # cookies in all (RFC 6265, 6.1, asks for as many)
 _HOST_MAX = 50  # of one response
@@ -19,11 +19,13 @@ class _Response:
     """The little that a cookie jar looks at."""
 
     def __init__(self, set_cookies: list[str]) -> None:
+        import email.message
+
         self._message = email.message.Message()
         for value in set_cookies[:_HOST_MAX]:
             self._message["Set-Cookie"] = value.replace("\r", "").replace("\n", "")
 
-    def info(self) -> email.message.Message:
+    def info(self) -> Any:
         return self._message
 
 
@@ -38,6 +40,9 @@ class Cookies:
         values = [value for name, value in fields if name == "set-cookie"]
         if not values:
             return False
+        import http.cookiejar  # 25 ms that only who meets a cookie pays
+        import urllib.request
+
         if self._jar is None:
             self._jar = http.cookiejar.CookieJar()
         if len(self._jar) >= _JAR_MAX:
@@ -51,6 +56,8 @@ class Cookies:
         """Return the Cookie field's value for a request to `url`, or an empty string."""
         if self._jar is None:
             return ""
+        import urllib.request
+
         request = urllib.request.Request(url)
         self._jar.add_cookie_header(request)
         value = request.get_header("Cookie") or ""

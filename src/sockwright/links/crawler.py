@@ -264,14 +264,17 @@ class Crawler:
         link = links[occurrence & ((1 << _PLACE) - 1)]
         verdict = resource.verdict
         assert verdict is not None
-        if verdict.anchors is not None:
+        if verdict.anchors is not None and (verdict.fragment or "#" in link.url):
             verdict = with_fragment(verdict, fragment_of(link.url))
         self._say(page, link, verdict)
 
     def _say(self, page: str, link: Link, verdict: Verdict) -> None:
         tally = self.tally
         tally.links += 1
-        tally.classes[verdict.kind] = tally.classes.get(verdict.kind, 0) + 1
+        try:
+            tally.classes[verdict.kind] += 1
+        except KeyError:
+            tally.classes[verdict.kind] = 1
         self._report.link(page, link, verdict)
 
     def _tell(self, limit: str) -> None:

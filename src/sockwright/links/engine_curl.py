@@ -7,12 +7,10 @@ nobody needs the rest of it.
 
 from __future__ import annotations
 
-import email.utils
 import errno
 import os
 import selectors
 import socket
-import ssl
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,6 +27,7 @@ _SWEEP = 0.1  # seconds between two looks at the time limits that libcurl does n
 _KEPT_CONNECTIONS = 256
 _KEPT_HANDLES = 256
 
+_CA_FILES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 _TLS = frozenset({35, 51, 53, 54, 58, 59, 60, 64, 66, 77, 80, 82, 83, 90, 91, 98})
 
 
@@ -447,6 +446,8 @@ def _tls_words(message: str) -> str:
 
 def _openssl_date(value: str) -> float:
     """Return the time of OpenSSL's `Nov 22 21:00:00 2026 GMT`, 0 where it is another form."""
+    import email.utils
+
     try:
         month, day, clock, year, *_ = value.split()
         return email.utils.parsedate_to_datetime(f"{day} {month} {year} {clock} GMT").timestamp()
@@ -456,13 +457,9 @@ def _openssl_date(value: str) -> float:
 
 def _ca_file() -> str:
     """Return where this system keeps the authorities it trusts; the wheel's libcurl does not know."""
-    paths = ssl.get_default_verify_paths()
-    for name in (
-        paths.cafile,
-        "/etc/ssl/certs/ca-certificates.crt",
-        "/etc/pki/tls/certs/ca-bundle.crt",
-        "/etc/ssl/cert.pem",
-    ):
+    for name in (os.environ.get("SSL_CERT_FILE", ""), *_CA_FILES):
         if name and Path(name).is_file():
             return name
-    return ""
+    import ssl
+
+    return ssl.get_default_verify_paths().cafile or ""

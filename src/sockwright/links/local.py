@@ -10,8 +10,7 @@ import os
 import stat
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote_to_bytes
-from urllib.request import pathname2url
+from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 INDEX_FILES = ("index.html", "index.htm", "README.md", "readme.md")
 FILE_MAX = 20_000_000  # bytes that are read of a file
@@ -61,8 +60,8 @@ def path_of(url: str) -> Path | None:
 
 def url_of(path: Path) -> str:
     """Return the file: URL of an absolute path."""
-    url = pathname2url(str(path))
-    return "file://" + ("/" + url.lstrip("/") if os.name == "nt" else url)
+    url = quote_from_bytes(os.fsencode(path.as_posix()), safe="/:@!$&'()*+,;=~|")
+    return "file:///" + url.lstrip("/")
 
 
 def type_of(path: Path) -> str:

@@ -9,9 +9,7 @@ what went well at the second try is `flaky`.
 
 from __future__ import annotations
 
-import email.utils
 import enum
-import http
 import re
 from dataclasses import dataclass, replace
 
@@ -171,6 +169,8 @@ def judge(exchange: Exchange, now: float) -> Judgement:
 
 def phrase_of(status: int) -> str:
     """Return the usual reason phrase of a status code, or an empty string."""
+    import http
+
     try:
         return http.HTTPStatus(status).phrase
     except ValueError:
@@ -224,6 +224,8 @@ def retry_after(value: str, date: str, now: float) -> float | None:
 
 
 def _http_date(value: str) -> float | None:
+    import email.utils
+
     try:
         return email.utils.parsedate_to_datetime(value.strip()).timestamp()
     except (ValueError, TypeError, IndexError, OverflowError, OSError):

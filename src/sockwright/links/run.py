@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-import sqlite3
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sockwright.errors import ConfigError
 from sockwright.links.asking import USER_AGENT, Engine
@@ -16,12 +16,13 @@ from sockwright.links.crawler import Bounds, Crawler, Input, Source
 from sockwright.links.credentials import NO_CREDENTIALS, Credentials
 from sockwright.links.fetcher import Fetcher, Settings
 from sockwright.links.local import url_of
-from sockwright.links.memory import Memory
 from sockwright.links.page import Link
 from sockwright.links.policy import FAILING
-from sockwright.links.remembering import RememberingSource
 from sockwright.links.reports import Reporter, Reports, Summary
 from sockwright.links.scope import Scope, patterns
+
+if TYPE_CHECKING:
+    from sockwright.links.memory import Memory
 
 ENGINES = ("curl", "urllib")
 
@@ -97,6 +98,10 @@ def scope_of(options: Options) -> Scope:
 
 def open_memory(path: Path, remark: Callable[[str], None]) -> Memory | None:
     """Return the memory at `path`, or None where it cannot be used: a run without it is better than none."""
+    import sqlite3
+
+    from sockwright.links.memory import Memory
+
     try:
         return Memory(path)
     except (sqlite3.Error, OSError) as wrong:
@@ -132,6 +137,8 @@ def check(
     source: Source = fetcher
     memory = open_memory(options.store, remark) if options.store else None
     if memory is not None:
+        from sockwright.links.remembering import RememberingSource
+
         resumed = memory.begin(_key(names, options), resume=options.resume)
         if options.resume and not resumed:
             remark("there is no unfinished run of these inputs: beginning a new one")

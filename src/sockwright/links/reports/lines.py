@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import IO, TYPE_CHECKING, Any
 
 import msgspec
@@ -14,28 +15,25 @@ if TYPE_CHECKING:
     from sockwright.links.crawler import Crawler
 
 _AT_ONCE = 500  # lines that are written together at most
+_NO_REDIRECTS: list[str] = []
 
 
-def link_record(page: str, link: Link, verdict: Verdict) -> dict[str, Any]:
-    """Return what is said of a link, as plain values."""
-    record: dict[str, Any] = {
-        "url": link.url,
-        "raw": link.raw,
-        "page": page,
-        "line": link.line,
-        "column": link.column,
-        "class": verdict.kind,
-        "status": verdict.status or None,
-        "reason": verdict.reason,
-        "redirects": verdict.redirects,
-        "text": link.text,
-        "origin": link.origin,
-    }
-    if verdict.hint:
-        record["hint"] = verdict.hint
-    if verdict.why is not None:
-        record["why"] = verdict.why
-    return record
+class LinkRecord(msgspec.Struct, omit_defaults=True, rename={"kind": "class"}):
+    """What is said of a link. A struct, as it is filled and encoded in a third of a dict's time."""
+
+    url: str
+    raw: str
+    page: str
+    line: int
+    column: int
+    kind: str
+    status: int | None
+    reason: str
+    redirects: tuple[str, ...] | list[str]
+    text: str
+    origin: str
+    hint: str = ""
+    why: Mapping[str, Any] | None = None
 
 
 class LinesReport:
@@ -43,31 +41,47 @@ class LinesReport:
 
     def __init__(self, out: IO[bytes]) -> None:
         self._out = out
-        self._lines: list[bytes] = []
-        self._encode = msgspec.json.Encoder().encode
+        self._records: list[LinkRecord] = []
+        self._encoder = msgspec.json.Encoder()
 
     def link(self, page: str, link: Link, verdict: Verdict) -> None:
-        record = link_record(page, link, verdict)
-        try:
-            self._lines.append(self._encode(record))
-        except UnicodeEncodeError:  # a lone surrogate, which JSON in UTF-8 cannot carry
-            self._lines.append(self._encode(_mended(record)))
-        if len(self._lines) >= _AT_ONCE:
+        self._records.append(
+            LinkRecord(
+                link.url,
+                link.raw,
+                page,
+                link.line,
+                link.column,
+                verdict.kind,
+                verdict.status or None,
+                verdict.reason,
+                verdict.redirects or _NO_REDIRECTS,
+                link.text,
+                link.origin,
+                verdict.hint,
+                verdict.why,
+            )
+        )
+        if len(self._records) >= _AT_ONCE:
             self._flush()
 
     def progress(self, crawler: Crawler) -> None:
-        self._flush()
+        if self._records:
+            self._flush()
 
     def finish(self, summary: Summary) -> None:
-        self._lines.append(self._encode({"summary": summary}))
         self._flush()
+        self._out.write(self._encoder.encode({"summary": summary}) + b"\n")
+        self._out.flush()
 
     def _flush(self) -> None:
-        if self._lines:
-            self._lines.append(b"")
-            self._out.write(b"\n".join(self._lines))
-            self._out.flush()
-            self._lines.clear()
+        try:
+            lines = self._encoder.encode_lines(self._records)
+        except UnicodeEncodeError:  # half a surrogate pair, which JSON in UTF-8 cannot carry
+            lines = self._encoder.encode_lines([_mended(msgspec.to_builtins(one)) for one in self._records])
+        self._out.write(lines)
+        self._out.flush()
+        self._records.clear()
 
 
 def _mended(value: Any) -> Any:
