@@ -39,7 +39,7 @@ class Resolver:
     """
 
     def __init__(self, base: str, encoding: str = "utf-8") -> None:
-        self._encoding = encoding
+        self.encoding = encoding
         self._base: URL | None
         try:
             self._base = parse(base)
@@ -78,6 +78,6 @@ class Resolver:
                 case _:
                     return raw + "/", ""
         try:
-            return str(parse(raw, self._base, encoding=self._encoding)), ""
+            return str(parse(raw, self._base, encoding=self.encoding)), ""
         except BadURL as error:
             return "", str(error)

@@ -75,8 +75,7 @@ class URL:
 
     @property
     def origin(self) -> str:
-        """Scheme, host and port: `https://example.org`, without user and password; empty where there is no
-        host."""
+        """Scheme, host and port, without user and password; "" where there is no host."""
         if not self.host:
             return ""
         return f"{self.scheme}://{self.host}" + ("" if self.port is None else f":{self.port}")
@@ -294,8 +293,7 @@ def _encode_query(scheme: str, text: str, encoding: str) -> str:
 
 
 def _in_encoding(text: str, encoding: str) -> str:
-    """Write what is beyond ASCII in the document's encoding; what it lacks becomes `&#1234;` (4.2 of
-    Encoding)."""
+    """Write letters in the document's encoding; those it lacks become `&#1234;` (Encoding, 4.2)."""
 
     def one(match: re.Match[str]) -> str:
         pieces = []
