@@ -117,6 +117,7 @@ class Crawler:
         self._backlog: dict[str, deque[Resource]] = {}
         self._handed: dict[str, int] = {}  # tasks under way by origin
         self.tally = Tally()
+        self.stopped = False  # set from outside, it ends the run at the next turn
 
     # --- the run --------------------------------------------------------------------------------------------------
 
@@ -133,6 +134,9 @@ class Crawler:
             for task, outcome in self._source.step(0.25):
                 self._done(task, outcome)
             self._report.progress(self)
+            if self.stopped:
+                self.abandon("the run was interrupted")
+                return False
             if self._clock() >= until:
                 self.abandon(f"the run's time limit of {self._bounds.seconds:g} s was reached")
                 return False

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
+import signal
+import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -116,6 +119,26 @@ def _key(names: Sequence[str], options: Options) -> str:
     return hashlib.sha256(repr(parts).encode("utf-8", "replace")).hexdigest()
 
 
+@contextlib.contextmanager
+def _stopped_by_signals(crawler: Crawler) -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM end the run at the next turn, so that nothing is left half done; a second one at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(_number: int, _frame: object) -> None:
+        if crawler.stopped:
+            raise KeyboardInterrupt
+        crawler.stopped = True
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def check(
     inputs: Iterable[Input],
     options: Options,
@@ -146,14 +169,10 @@ def check(
     elif options.resume:
         remark("nothing is remembered that could be resumed: beginning a new run")
     crawler = Crawler(source, reports, scope_of(options), options.bounds, root=options.root)
-    interrupted = False
     whole = False
     try:
-        try:
+        with _stopped_by_signals(crawler):
             whole = crawler.run(inputs)
-        except KeyboardInterrupt:
-            interrupted = True
-            crawler.abandon("the run was interrupted")
     finally:
         engine.close()
         if memory is not None:
@@ -178,7 +197,7 @@ def check(
         requests=fetcher.requests,
         bytes=fetcher.bodies,
         seconds=round(clock() - begun, 3),
-        interrupted=interrupted,
+        interrupted=crawler.stopped,
     )
     reports.finish(summary)
     return summary
