@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import IO, TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from sockwright.links.crawler import Crawler
 
 _AT_ONCE = 500  # lines that are written together at most
+_WILD = re.compile("[\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 _NO_REDIRECTS: list[str] = []
 
 
@@ -79,9 +81,14 @@ class LinesReport:
             lines = self._encoder.encode_lines(self._records)
         except UnicodeEncodeError:  # half a surrogate pair, which JSON in UTF-8 cannot carry
             lines = self._encoder.encode_lines([_mended(msgspec.to_builtins(one)) for one in self._records])
-        self._out.write(lines)
+        self._out.write(lines if lines.isascii() and b"\x7f" not in lines else _tamed(lines))
         self._out.flush()
         self._records.clear()
+
+
+def _tamed(lines: bytes) -> bytes:
+    """Return the same JSON with what turns a terminal round (C1 controls, bidi marks) as escapes."""
+    return _WILD.sub(lambda found: f"\\u{ord(found[0]):04x}", lines.decode()).encode()
 
 
 def _mended(value: Any) -> Any:
