@@ -19,6 +19,7 @@ from sockwright.links.verdict import Verdict
 if TYPE_CHECKING:
     from sockwright.links.crawler import Crawler
 
+ENGINE = "curl"
 QUICK = Limits(connect=1.0, first_byte=1.0, total=2.0)
 
 
@@ -64,7 +65,7 @@ def crawl(
         settings=replace(settings, limits=limits),
         bounds=Bounds(recursive, depth, pages, seconds),
         root=root or root_of(names),
-        **options,
+        **{"engine": ENGINE, **options},
     )
     collected = Collected()
     check(inputs_of(names, lambda: stdin), chosen, [collected], names=names)

@@ -7,12 +7,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.links import collected
 from tests.links.collected import crawl, page_of
 from tests.links.nasty import Nasty, Peer, Request
 
 from sockwright.links.asking import Limits
 from sockwright.links.credentials import Credentials
 from sockwright.links.fetcher import Settings
+
+
+@pytest.fixture(autouse=True, params=["curl", "urllib"])
+def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Every run is made with both engines, but for what only one of them can."""
+    if request.param == "urllib" and request.node.get_closest_marker("curl_only"):
+        pytest.skip("it is about the scheduler, which is the same for both")
+    monkeypatch.setattr(collected, "ENGINE", request.param)
+    return str(request.param)
 
 
 @pytest.fixture
@@ -66,8 +76,11 @@ def test_each_url_is_asked_once_however_it_is_spelled(server: Nasty) -> None:
 
 
 def test_fragments(server: Nasty) -> None:
-    server.page("/to", '<p id="one"><a name="two"></a><p id="ж">')
-    site(server, index=["/to#one", "/to#two", "/to#three", "/to#One", "/to#%D0%B6", "/to#top", "/to#", "/to#:~:text=x"])
+    server.page("/to", '<p id="one"><a name="two"></a><p id="ж">seen')
+    site(
+        server,
+        index=["/to#one", "/to#two", "/to#three", "/to#One", "/to#%D0%B6", "/to#top", "/to#", "/to#:~:text=seen"],
+    )
     kinds = crawl(server.url + "/").kinds()
     assert kinds == {
         "/to#one": "ok",
@@ -77,7 +90,7 @@ def test_fragments(server: Nasty) -> None:
         "/to#%D0%B6": "ok",
         "/to#top": "ok",
         "/to#": "ok",
-        "/to#:~:text=x": "ok",
+        "/to#:~:text=seen": "ok",
     }
     assert server.count("/to") == 1
 
@@ -94,6 +107,51 @@ def test_fragments_of_what_is_no_page_mean_something_else(server: Nasty) -> None
     server.paths["/doc"] = lambda peer, _: peer.reply(200, b"%PDF-1.7", "application/pdf")
     site(server, index=["/doc#page=2"])
     assert crawl(server.url + "/").kinds() == {"/doc#page=2": "ok"}
+
+
+def test_texts_that_links_quote(server: Nasty) -> None:
+    server.page("/to", '<p id="one">The quick <b>brown</b> fox</p>')
+    server.paths["/moved"] = lambda peer, _: peer.redirect("/to", 301)
+    quotes = ["/to", "/to#:~:text=quick%20brown", "/to#one:~:text=slow", "/to#nope:~:text=quick", "/moved#:~:text=slow"]
+    site(server, index=["/to", *quotes])
+    kinds = crawl(server.url + "/").kinds()
+    assert kinds == {
+        "/to": "ok",
+        "/to#:~:text=quick%20brown": "ok",
+        "/to#one:~:text=slow": "broken",
+        "/to#nope:~:text=quick": "broken",
+        "/moved#:~:text=slow": "broken",
+    }
+    assert server.count("/to") == 1
+
+
+def test_icons_of_a_sprite(server: Nasty) -> None:
+    sprite = '<svg xmlns="http://www.w3.org/2000/svg"><symbol id="in"/></svg>'
+    server.paths["/s.svg"] = lambda peer, _: peer.reply(200, sprite, "image/svg+xml")
+    server.page(
+        "/", '<svg><use href="/s.svg#in"/><use href="/s.svg#out"/></svg><img src="/s.svg#svgView(viewBox(0,0,1,1))">'
+    )
+    assert list(crawl(server.url + "/").kinds().values()) == ["ok", "broken", "ok"]
+
+
+def test_style_sheets_are_read_for_what_they_load(server: Nasty) -> None:
+    server.page("/", '<link rel=stylesheet href="/css/a.css">')
+    server.paths["/css/a.css"] = lambda peer, _: peer.reply(
+        200, "@import 'b.css'; p{background:url(../gone.png)}", "text/css"
+    )
+    server.paths["/css/b.css"] = lambda peer, _: peer.reply(
+        200, "@import 'a.css'; p{background:url(x.png)}", "text/css"
+    )
+    found = crawl(server.url + "/", recursive=True)
+    assert found.kinds() == {
+        "/css/a.css": "ok",
+        "b.css": "ok",
+        "../gone.png": "broken",
+        "a.css": "ok",
+        "x.png": "broken",
+    }
+    assert found.summary is not None
+    assert found.summary.pages == 1
 
 
 def test_redirects(server: Nasty) -> None:
@@ -343,6 +401,7 @@ def test_a_login_in_a_url_is_sent_as_a_field_and_not_kept_in_the_referer(server:
     assert "ann" not in asked.fields["host"]
 
 
+@pytest.mark.curl_only
 def test_rate_limits_are_obeyed_without_false_alarm(server: Nasty) -> None:
     allowed: list[float] = []
     shut = [0.0]
@@ -369,6 +428,7 @@ def test_rate_limits_are_obeyed_without_false_alarm(server: Nasty) -> None:
     assert all(left > 0.9 for left in early), early  # under way when the first refusal came
 
 
+@pytest.mark.curl_only
 @pytest.mark.parametrize("wished", ["-1", "nonsense", "3600", "Wed, 21 Oct 2015 07:28:00 GMT"])
 def test_a_hostile_retry_after_ends(server: Nasty, wished: str) -> None:
     server.paths["/x"] = lambda peer, _: peer.reply("429 Too Many", b"", Retry_After=wished)
@@ -382,6 +442,7 @@ def test_a_hostile_retry_after_ends(server: Nasty, wished: str) -> None:
     assert time.monotonic() - begun < 15
 
 
+@pytest.mark.curl_only
 def test_dead_hosts_cost_little(server: Nasty) -> None:
     import socket
 
@@ -452,6 +513,7 @@ def test_an_input_that_does_not_answer_has_a_line(server: Nasty) -> None:
     assert [(link.origin, verdict.kind) for _, link, verdict in found.found] == [("input", "broken")]
 
 
+@pytest.mark.curl_only
 def test_a_hundred_thousand_links_on_a_page(server: Nasty) -> None:
     server.page("/", page_of(["/x"] * 100_000))
     server.page("/x", "x")

@@ -39,7 +39,7 @@ def appetite(ask: Ask, status: int, fields: Iterable[tuple[str, str]], limits: L
         elif name == "connection":
             closes = value.lower() == "close"
     if 200 <= status < 300:
-        if ask.body is Body.ALL or (ask.body is Body.PAGE and readable(kind)):
+        if ask.body is Body.ALL or (ask.body is not Body.NONE and readable(kind)):
             return Appetite(keep=limits.body)
         if length <= limits.discard and readable(kind):
             return _SPARE

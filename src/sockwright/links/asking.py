@@ -39,7 +39,8 @@ class Body(enum.IntEnum):
 
     NONE = 0  # the head is enough
     PAGE = 1  # all of it, where it is a kind of document that has links or anchors
-    ALL = 2  # all of it, whatever it is (robots.txt)
+    TEXT = 2  # as PAGE, and the text that a reader would see as well
+    ALL = 3  # all of it, whatever it is (robots.txt)
 
 
 @dataclass(slots=True)

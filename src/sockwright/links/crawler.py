@@ -17,8 +17,9 @@ from typing import Protocol
 
 from sockwright.links.asking import Body
 from sockwright.links.fetcher import Outcome, Task, origin_of
+from sockwright.links.fragment import DIRECTIVE
 from sockwright.links.local import Disk, read_file, type_of, url_of
-from sockwright.links.page import Link, Page, read_page
+from sockwright.links.page import Link, Page, read_page, visible_text
 from sockwright.links.policy import REDIRECTS_MAX
 from sockwright.links.resources import ASKED, NEVER, NEW, REDIRECTED, SETTLED, UNSEEN, Resource, Resources
 from sockwright.links.schemes import check_scheme
@@ -33,6 +34,7 @@ _TASKS_PER_HOST = 1_000  # handed to the source at once; the rest waits here, wh
 _UNSETTLED_MAX = 20_000  # URLs without a verdict while there are files left to read
 SPARE_MAX = 16_000_000  # bytes of bodies that are kept in case somebody needs them later
 _PLACE = 20  # bits for the number of a link in its page
+_STYLES = frozenset({"link[rel=stylesheet]", "css @import"})
 _WEB = ("http://", "https://")
 
 
@@ -86,6 +88,13 @@ class Tally:
     links: int = 0
     classes: dict[str, int] = field(default_factory=dict)
     told: dict[str, int] = field(default_factory=dict)  # limits that were reached -> how often
+
+
+def _want(fragment: str) -> Body:
+    """Return what must be had of a page to find a fragment in it."""
+    if not fragment:
+        return Body.NONE
+    return Body.TEXT if DIRECTIVE in fragment else Body.PAGE
 
 
 class Crawler:
@@ -214,7 +223,7 @@ class Crawler:
         if address in self._read:
             return
         self._read.add(address)
-        self.tally.pages += 1
+        self.tally.pages += page.kind != "css"
         if page.truncated:
             self._tell(page.truncated)
         links = page.links
@@ -227,6 +236,7 @@ class Crawler:
         goes_on = self._bounds.recursive and below <= self._bounds.depth
         if page.kind == "sitemap":  # it stands for the pages that it lists
             below, goes_on = depth, True
+        too_deep = self._bounds.recursive and not goes_on
         by_url = self._table.by_url
         for place, link in enumerate(links):
             if link.fault or (link.url.startswith("file:") and not local):
@@ -235,19 +245,25 @@ class Crawler:
             url, _, fragment = link.url.partition("#")
             resource = by_url.get(url)
             if resource is None:
-                follow = below if goes_on and link.follow and self._scope.inside(url) else UNSEEN
-                resource = self._see(url, Body.PAGE if fragment or follow >= 0 else Body.NONE, follow)
+                follow = below if goes_on and self._leads_on(link) and self._scope.inside(url) else UNSEEN
+                want = max(_want(fragment), Body.PAGE if follow >= 0 else Body.NONE)
+                resource = self._see(url, want, follow)
             else:
-                if fragment and resource.want is Body.NONE:
-                    self._want_page(resource)
-                if goes_on and link.follow and resource.follow == UNSEEN:
+                if fragment and resource.want < _want(fragment):
+                    self._want_page(resource, _want(fragment))
+                if goes_on and resource.follow == UNSEEN and self._leads_on(link):
                     self._follow(resource, below)
-            if self._bounds.recursive and not goes_on and link.follow and self._scope.inside(url):
+            if too_deep and link.follow and self._scope.inside(url):
                 self._tell(f"pages deeper than {self._bounds.depth} links were not read")
             if resource.state == SETTLED:
                 self._emit(number << _PLACE | place, resource)
             else:
                 self._table.wait(resource, number << _PLACE | place)
+
+    @staticmethod
+    def _leads_on(link: Link) -> bool:
+        """Tell whether a crawl goes on from there: to pages, and to style sheets, which load more."""
+        return link.follow or link.origin in _STYLES
 
     def _rooted(self, link: Link) -> Link:
         """Return a link of a file with `/x` taken from the site's root, not the file system's."""
@@ -291,7 +307,7 @@ class Crawler:
         resource = self._table.by_url.get(url)
         if resource is not None:
             if want > resource.want:
-                self._want_page(resource)
+                self._want_page(resource, want)
             if follow >= 0 and resource.follow < 0:
                 self._follow(resource, follow, inside=True)
             return resource
@@ -351,14 +367,16 @@ class Crawler:
             return
         anchors = None
         page = None
-        if found.path is not None and resource.want is Body.PAGE:
+        if found.path is not None and resource.want is not Body.NONE:
             try:
                 content, cut = read_file(found.path)
             except OSError as wrong:
                 self._table.settle(resource, Verdict("broken", f"cannot be read: {wrong.strerror or wrong}"))
                 return
             page = read_page(content, url_of(found.path), type_of(found.path))
-            anchors = Anchors.of(page, cut)
+            text = visible_text(content, page.url, type_of(found.path)) if resource.want is Body.TEXT else None
+            anchors = Anchors.of(page, cut, text)
+        resource.asked = resource.want
         resource.readable = True
         self._table.settle(resource, Verdict("ok", "a file" if found.path else "a directory", anchors=anchors))
         if page is not None and resource.follow >= 0:
@@ -370,23 +388,23 @@ class Crawler:
             resource.follow = NEVER
             return
         resource.follow = depth
-        if resource.state == SETTLED and resource.asked is Body.PAGE and resource.url not in self._read:
+        if resource.state == SETTLED and resource.asked is not Body.NONE and resource.url not in self._read:
             resource.want = Body.NONE  # it was read for its anchors only
-        self._want_page(resource)
+        self._want_page(resource, Body.PAGE)
         if isinstance(resource.on, Resource):
             self._follow(resource.on, depth)
 
-    def _want_page(self, resource: Resource) -> None:
-        """Have a resource read as a page that was known before."""
-        if resource.want is Body.PAGE:
+    def _want_page(self, resource: Resource, want: Body) -> None:
+        """Have more of a resource that was known before: its links and anchors, or its text as well."""
+        if resource.want >= want:
             return
-        resource.want = Body.PAGE
+        resource.want = want
         on = resource.on
         if isinstance(on, Task):
             if not on.begun:
-                on.body = Body.PAGE
+                on.body = want
         elif isinstance(on, Resource):
-            self._want_page(on)
+            self._want_page(on, want)
             if resource.state == SETTLED and on.state != SETTLED:
                 self._table.unsettle(resource)
                 resource.state = REDIRECTED
@@ -394,17 +412,23 @@ class Crawler:
             elif resource.state == SETTLED and on.verdict is not None and resource.hop is not None:
                 resource.verdict = through(resource.url, resource.hop, on.verdict)
         elif resource.state == SETTLED and resource.readable:
-            spare = self._spare.pop(resource.url, None)
-            if spare is None or resource.verdict is None:
-                self._table.unsettle(resource)
-                self._ask(resource)
-                return
-            self._spared -= len(spare[0])
-            page = read_page(spare[0], resource.url, spare[1])
-            resource.asked = Body.PAGE
-            resource.verdict = dataclasses.replace(resource.verdict, anchors=Anchors.of(page))
-            if resource.follow >= 0:
-                self._take_links(page, resource.url, resource.follow)
+            self._read_late(resource)
+
+    def _read_late(self, resource: Resource) -> None:
+        """Read a document that was asked before anybody wanted it: from its spare body, or by asking again."""
+        spare = self._spare.pop(resource.url, None)
+        if spare is None or resource.verdict is None:
+            self._table.unsettle(resource)
+            self._ask(resource)
+            return
+        content, content_type = spare
+        self._spared -= len(content)
+        page = read_page(content, resource.url, content_type)
+        text = visible_text(content, resource.url, content_type) if resource.want is Body.TEXT else None
+        resource.asked = resource.want
+        resource.verdict = dataclasses.replace(resource.verdict, anchors=Anchors.of(page, "", text))
+        if resource.follow >= 0:
+            self._take_links(page, resource.url, resource.follow)
 
     def _keep_spare(self, url: str, spare: tuple[bytes, str]) -> None:
         self._spare[url] = spare
@@ -436,8 +460,11 @@ class Crawler:
                 resource.state = NEW
                 self._ask(resource)
                 return
-            outcome.page = read_page(outcome.spare[0], resource.url, outcome.spare[1])
-            resource.asked = Body.PAGE
+            content, content_type = outcome.spare
+            outcome.page = read_page(content, resource.url, content_type)
+            if resource.want is Body.TEXT:
+                outcome.text = visible_text(content, resource.url, content_type)
+            resource.asked = resource.want
         elif outcome.spare is not None:
             self._keep_spare(resource.url, outcome.spare)
         self._table.settle(resource, of_outcome(outcome))
@@ -471,7 +498,7 @@ class Crawler:
             if start:
                 self._scope.redirected(origin_of(resource.url), origin_of(url))
             follow = resource.follow if start or (resource.follow >= 0 and self._scope.inside(url)) else UNSEEN
-            want = Body.PAGE if fragment else resource.want
+            want = max(_want(fragment), resource.want)
             target = self._see(url, want, follow, exempt=start, redirects=resource.redirects + 1)
         self._table.redirect(resource, hop, target)
 

@@ -17,7 +17,7 @@ from sockwright.links.content import decode_content
 from sockwright.links.cookies import Cookies
 from sockwright.links.credentials import NO_CREDENTIALS, Credentials
 from sockwright.links.frontier import PER_HOST, PER_HOST_LOOPBACK, TOTAL, Frontier, Taken
-from sockwright.links.page import LINKS_PER_PAGE, Page, read_page
+from sockwright.links.page import LINKS_PER_PAGE, Page, read_page, visible_text
 from sockwright.links.policy import (
     RETRY_AFTER_MAX,
     RETRY_DELAYS,
@@ -63,6 +63,7 @@ class Outcome:
     permanent: bool = False
     note: str = ""
     page: Page | None = None
+    text: str | None = None  # of the page, where it was asked for
     readable: bool = False  # it is a document that could be read, were the body asked for
     spare: tuple[bytes, str] | None = None  # its body and media type, which came although nobody asked for them
     cookies: bool = False  # the answer set some
@@ -291,9 +292,11 @@ class Fetcher:
         outcome.etag = _validator(exchange.value("etag"))
         outcome.modified = _validator(exchange.value("last-modified"))
         outcome.readable = readable(content_type)
-        if task.body is Body.PAGE and outcome.readable and not exchange.cut.startswith("its body"):
+        if task.body in (Body.PAGE, Body.TEXT) and outcome.readable and not exchange.cut.startswith("its body"):
             limit = self._settings.links_per_page
             outcome.page = read_page(exchange.content, exchange.ask.url, content_type, limit=limit)
+            if task.body is Body.TEXT:
+                outcome.text = visible_text(exchange.content, exchange.ask.url, content_type)
         elif outcome.readable and exchange.content and not exchange.cut and task.body is Body.NONE:
             outcome.spare = (exchange.content, content_type)
         if task.body is not Body.ALL:

@@ -44,7 +44,7 @@ class RememberingSource:
         return not self._known and self._source.idle
 
     def submit(self, task: Task) -> None:
-        known = None if task.anew else self._memory.recall(task.url)
+        known = None if task.anew or task.body is Body.TEXT else self._memory.recall(task.url)
         if known is None or known.asked < task.body:
             self._source.submit(task)
         elif self._is_fresh(known) and self._complete(known, task):

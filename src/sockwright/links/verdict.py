@@ -5,6 +5,7 @@ Pure. The same verdict is shared by all links to a URL; only a fragment makes it
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,13 +13,14 @@ from urllib.parse import unquote
 
 from sockwright.links.evidence import evidence
 from sockwright.links.fetcher import Outcome
-from sockwright.links.page import Page, fragment_found
+from sockwright.links.page import Page, fragment_found, missing_texts
 from sockwright.links.policy import REDIRECTS_MAX
 from sockwright.links.url import address_of, fragment_of
 
 WORKS = frozenset({"ok", "redirected", "flaky"})
 # Kinds of document in which a fragment names an element; in a PDF, a picture or a film it means something else.
-_WITH_ANCHORS = frozenset({"html", "markdown"})
+_WITH_ANCHORS = frozenset({"html", "markdown", "svg"})
+_MEDIA = re.compile(r"(svgView|xywh=|t=|id=)", re.IGNORECASE)  # what fragments of a picture may say beside an id
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +30,11 @@ class Anchors:
     kind: str
     names: frozenset[str]
     whole: bool  # nothing of the page was cut off
+    text: str | None = None  # what a reader sees, kept where a link quotes from it
 
     @classmethod
-    def of(cls, page: Page, cut: str = "") -> Anchors:
-        return cls(page.kind, page.anchors, not (cut or page.truncated))
+    def of(cls, page: Page, cut: str = "", text: str | None = None) -> Anchors:
+        return cls(page.kind, page.anchors, not (cut or page.truncated), text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,7 @@ def of_outcome(outcome: Outcome) -> Verdict:
         outcome.reason,
         outcome.status,
         note=outcome.note,
-        anchors=Anchors.of(outcome.page, cut) if outcome.page else None,
+        anchors=Anchors.of(outcome.page, cut, outcome.text) if outcome.page else None,
         why=why,
     )
 
@@ -103,14 +106,28 @@ def through(url: str, hop: Hop, beyond: Verdict) -> Verdict:
     )
 
 
+def _with_quotes(verdict: Verdict, fragment: str, anchors: Anchors) -> Verdict:
+    """Look whether the page says what `#:~:text=` quotes from it."""
+    if anchors.text is None or not anchors.whole:
+        return verdict
+    missing = missing_texts(fragment, anchors.text)
+    if not missing:
+        return verdict
+    return replace(
+        verdict, kind="broken", reason=f"{verdict.status}: the page does not say {unquote(missing[0])!r:.100}"
+    )
+
+
 def with_fragment(verdict: Verdict, fragment: str) -> Verdict:
     """Return the verdict on a link with `fragment` (as in its URL, may be empty) to a URL with `verdict`."""
     fragment = verdict.fragment or fragment
     anchors = verdict.anchors
+    if anchors is not None and anchors.kind == "svg" and _MEDIA.match(fragment):
+        return verdict
     if not fragment or verdict.kind not in WORKS or anchors is None or anchors.kind not in _WITH_ANCHORS:
         return verdict
     if fragment_found(fragment, anchors.names):
-        return verdict
+        return _with_quotes(verdict, fragment, anchors)
     if fragment[0] in "/!":  # what a script on the page makes of it, nobody can tell without running it
         return replace(verdict, note=verdict.note or "its fragment is for a script")
     if not anchors.whole:
