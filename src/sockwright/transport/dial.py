@@ -53,7 +53,9 @@ def dial(endpoint: Endpoint, wait: float = CONNECT_WAIT, tls: ssl.SSLContext | N
         connection.close()
         if _is_tls(connection.first):
             raise
-        said = "our own greeting came back" if connection.first[5:6] == b"\x01" else f"it said {connection.first[:40]!r}"
+        said = (
+            "our own greeting came back" if connection.first[5:6] == b"\x01" else f"it said {connection.first[:40]!r}"
+        )
         raise PeerError(f"{connection.peer} does not speak TLS: {said}") from None
     except BaseException:
         connection.close()
