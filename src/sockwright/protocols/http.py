@@ -31,7 +31,7 @@ from sockwright.conversation import (
 from sockwright.errors import PeerError
 from sockwright.protocols import Terms
 from sockwright.protocols.mounts import routes_of
-from sockwright.protocols.routes import METHODS, Answer, Call, Route, Routes, Stream
+from sockwright.protocols.routes import METHODS, Answer, Call, Noted, Route, Routes, Stream
 from sockwright.protocols.streaming import Streaming
 from sockwright.wire.content import ChunkedReader, ContentReader, LengthReader
 from sockwright.wire.exchange import NOBODY, FilePart, Request, Response
@@ -459,7 +459,11 @@ class Http(Dialogue):
 
     def _answer(self, answer: Answer, request: Request, closes: bool, out: list[Action], now: float) -> int:
         """Do what a handler's answer says; return how many bytes of memory it takes until it is sent."""
-        while isinstance(answer, Call):
+        while isinstance(answer, Call | Noted):
+            if isinstance(answer, Noted):
+                out.append(answer.note)
+                answer = answer.answer
+                continue
             service = answer.service
             if service.blocking or service.is_async:
                 self._request, self._closes, self._call = request, closes, answer

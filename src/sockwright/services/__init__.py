@@ -24,6 +24,7 @@ SERVICES: Mapping[str, tuple[str, str]] = {
     "symbols": ("symbols", "a stream of the last symbol the peer sent"),
     "hello": ("hello", "http: Hello World! to every GET"),
     "parity": ("parity", "is_even: the lecture's call"),
+    "validator1": ("validator1", "the nine calls of the XML-RPC validation suite"),
 }
 
 
