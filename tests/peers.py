@@ -7,7 +7,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import trustme
 
@@ -54,6 +54,12 @@ def blackhole() -> Iterator[int]:
 
 
 def echo(client: socket.socket) -> None:
+    """Send back what comes, until the peer has had enough, one way or the other."""
+    with suppress(ConnectionResetError):
+        _echo(client)
+
+
+def _echo(client: socket.socket) -> None:
     while data := client.recv(65536):
         client.sendall(data)
 

@@ -109,7 +109,10 @@ class Workbench:
         endpoint = posting.endpoint
         offered = [service for name in posting.services for service in self.offered(name)]
         frame = posting.frame or endpoint.options.get("frame")
-        opening = protocols.open_with(endpoint.protocol, protocols.Terms(offered, frame, posting.limits, posting.extra))
+        # Under which names a browser may call us: who is let in by --lan knows this machine by these.
+        names = (*own_names(), *lan_addresses()) if lan else ()
+        extra = {"secure": endpoint.tls, "names": names, **posting.extra}
+        opening = protocols.open_with(endpoint.protocol, protocols.Terms(offered, frame, posting.limits, extra))
         hosts = listening_hosts(endpoint.host, lan)
         port = endpoint.port
         for attempt in range(TRIES):

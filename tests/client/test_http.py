@@ -95,7 +95,7 @@ def test_a_stranger_answers(url: str) -> None:
 
 
 def test_content_goes_out_whole_and_chunks_come_back_whole(url: str) -> None:
-    said = "данные" * 100_000
+    said = "данные" * 10_000
     response = request("post", f"{url}/chunked", content=said, fields={"X-Name": "значение"})
     assert response.text.endswith("\n\n" + said)
     assert "X-Name:" in response.text
@@ -127,7 +127,7 @@ def test_redirects_are_followed_when_asked_for(url: str) -> None:
         request("GET", f"{url}/loop", follow=True)
 
 
-def _redirect(place: str, **fields: str) -> Request | None:
+def _redirect(place: str, **fields: str) -> Request:
     from sockwright.client.http import Timings
     from sockwright.endpoint import Peer
     from sockwright.wire.fields import NO_FIELDS
@@ -140,11 +140,9 @@ def _redirect(place: str, **fields: str) -> Request | None:
 
 def test_secrets_stay_with_the_host_they_were_meant_for() -> None:
     at_home = _redirect("../c", Cookie="s", Authorization="t")
-    assert at_home is not None
     assert (at_home.url, at_home.endpoint.user, len(at_home.fields)) == ("http://one.test:8080/c", "u", 2)
     for place in ("http://two.test:8080/", "http://one.test:8081/", "https://one.test:8080/", "//evil.test"):
         away = _redirect(place, Cookie="s", Authorization="t", Accept="x")
-        assert away is not None
         assert (away.endpoint.user, away.fields) == ("", (("Accept", "x"),))
     for place in ("file:///etc/passwd", "tcp://one.test:1", "http://[::1/"):
         with pytest.raises(PeerError, match="Location"):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 import threading
@@ -12,7 +13,7 @@ import trustme
 from tests.peers import blackhole, closed_port, echo, hang_up, server, under_tls, until
 
 from sockwright.endpoint import parse
-from sockwright.errors import ConfigError
+from sockwright.errors import ConfigError, PeerError
 from sockwright.transport.connection import Connection
 from sockwright.transport.dial import client_context, dial, dial_datagrams
 
@@ -232,9 +233,12 @@ def test_a_certificate_file_that_does_not_do_is_named(ca: trustme.CA, tmp_path: 
 def test_a_peer_that_does_not_speak_tls_is_told_apart(ca: trustme.CA) -> None:
     def plain(client: socket.socket) -> None:
         client.sendall(b"220 hello\r\n")
-        client.recv(1000)
+        with contextlib.suppress(ConnectionResetError):
+            client.recv(1000)
 
-    with server(plain) as port, pytest.raises(ssl.SSLError):
+    with server(plain) as port, pytest.raises(PeerError, match="does not speak TLS: it said b'220 hello"):
+        dial(parse(f"tcp+tls://:{port}"))
+    with server(echo) as port, pytest.raises(PeerError, match="does not speak TLS"):
         dial(parse(f"tcp+tls://:{port}"))
     done = threading.Event()
     with server(until(done)) as port:

@@ -26,7 +26,7 @@ TABLE: tuple[tuple[str, tuple[str, ...], tuple[str, ...], int], ...] = (
     ("symbols", ("symbols",), ("tcp",), 7019),
     ("http", ("parity", "echo", "time"), ("http",), 7080),
     ("https", ("parity", "echo", "time"), ("https",), 7443),
-    ("xmlrpc", ("parity", "echo", "time"), ("xmlrpc",), 7081),
+    ("xmlrpc", ("parity", "echo", "time", "validator1"), ("xmlrpc",), 7081),
 )
 
 # The lecture's own ports, so that its client programs work against us unchanged.

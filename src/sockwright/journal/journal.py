@@ -200,6 +200,12 @@ class Journal:
             held = [batch.blob for batch in self._memory if batch.low <= connection.number <= batch.high]
         return transcript_of(connection, (record for blob in held for record in unpack(blob)))
 
+    def records(self) -> list[Record]:
+        """Return all records that memory holds, oldest first."""
+        with self._memory_lock:
+            held = [batch.blob for batch in self._memory]
+        return [record for blob in held for record in unpack(blob)]
+
     # -- the writer's thread
 
     def _work(self) -> None:

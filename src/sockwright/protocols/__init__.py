@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import entry_points
 from types import ModuleType
 from typing import Any
 
@@ -47,6 +46,8 @@ def protocol(name: str) -> ModuleType:
     """
     if name in PROTOCOLS:
         return importlib.import_module(f"{__name__}.{PROTOCOLS[name]}")
+    from importlib.metadata import entry_points  # 20 ms that a built-in name need not pay
+
     for entry in entry_points(group="sockwright.protocols"):
         if entry.name == name:
             module = entry.load()

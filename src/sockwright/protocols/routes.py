@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from sockwright.binding import Arguments, Outcome, Service
+from sockwright.conversation import Note
 from sockwright.wire.exchange import Request, Response, decode
 
 # The methods of RFC 9110 and RFC 5789. A method that is not here and that no route takes is 501, not 405.
@@ -47,7 +48,15 @@ class Stream:
     about: Mapping[str, object] = field(default_factory=dict)
 
 
-Answer = Response | Call | Stream
+@dataclass(frozen=True, slots=True, eq=False)
+class Noted:
+    """Write `note` into the journal, then give `answer`: for what a status does not tell."""
+
+    note: Note
+    answer: Answer
+
+
+Answer = Response | Call | Stream | Noted
 Handler = Callable[[Request], Answer]
 
 
