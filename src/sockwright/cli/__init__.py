@@ -19,6 +19,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "up": ("up", "every service in one process: the main job"),
     "serve": ("serve", "one service on endpoints"),
     "call": ("call", "a client for each scheme"),
+    "symbols": ("symbols", "the warm-up: prints the symbol typed last"),
 }
 
 EXAMPLES = """\b

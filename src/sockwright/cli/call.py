@@ -30,16 +30,19 @@ tcp, udp:
   sockwright call tcp://:7019 -i
   echo hello | sockwright call udp://:7007
   sockwright call tcp+tls://:9443 hello --ca ca.pem
+
 \b
 http: [METHOD] URL [Field:value] [query==value] [key=text] [key:=json] [@file]
   sockwright call :7080/call/parity.is_even n==4
   sockwright call POST :7080/call/parity.is_even n:=4 -v
   sockwright call PUT https://127.0.0.1:7443/x X-Name:value @file.txt --fail
+
 \b
 xmlrpc:
   sockwright call xmlrpc://:7081 is_even 4
   sockwright call xmlrpc://:7081 --list
 
+\b
 Exit codes: 0 ok, 1 not as expected (--expect, --fail, a fault), 2 usage,
 3 cannot connect, 4 deadline, 5 the peer broke off or broke the protocol.
 """
@@ -210,7 +213,8 @@ def stop_for(trouble: Exception, endpoint: Endpoint) -> manners.Stop | None:
         case TimeoutError():
             return manners.Stop(manners.DEADLINE, words, "--wait 30s waits longer")
         case ConnectionResetError() | ConnectionAbortedError():
-            return manners.Stop(manners.BROKEN_OFF, words)
+            cure = f"if it speaks TLS, it is {with_tls(endpoint)}" if "without a response" in words else ""
+            return manners.Stop(manners.BROKEN_OFF, words, cure)
         case OSError():
             return manners.Stop(manners.UNREACHABLE, words)
         case PeerError():

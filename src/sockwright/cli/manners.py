@@ -17,6 +17,7 @@ from typing import IO, Any
 import click
 
 from sockwright.errors import ConfigError, PeerError, ServiceError
+from sockwright.wire.visible import visible_lines
 
 OK = 0
 WRONG = 1  # the answer or the check was wrong
@@ -63,7 +64,8 @@ def remark(text: str) -> None:
 
 
 def complain(message: str, cure: str = "") -> None:
-    """Say what went wrong and what to do about it, on stderr."""
+    """Say what went wrong and what to do about it, on stderr. Foreign words in it cannot control the terminal."""
+    message, cure = visible_lines(message), visible_lines(cure)
     word = click.style("error:", fg="red", bold=True) if colours(sys.stderr) else "error:"
     remark(f"{word} {message}")
     if cure:
