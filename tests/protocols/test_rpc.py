@@ -21,7 +21,6 @@ from sockwright.protocols import xmlrpc as endpoint
 from sockwright.protocols.rpc import CallLimits, handler_of
 from sockwright.wire import xmlrpc as wire
 from sockwright.wire.exchange import Request, Response
-from sockwright.wire.fields import Fields
 from sockwright.wire.xmlrpc import (
     APPLICATION,
     INTERNAL,
@@ -382,8 +381,8 @@ def test_limits_can_be_set() -> None:
 
 
 def test_the_handler_is_a_function_of_a_request_alone() -> None:
-    fields = Fields([(b"Content-Type", b"text/xml"), (b"Content-Length", b"1")])
-    answer = handler_of(PARITY, limits=CallLimits())(Request("POST", "/RPC2", "/RPC2", fields, EVEN, "127.0.0.1"))
+    request = Request.to("/RPC2", "POST", {"Content-Type": "text/xml"}, EVEN)
+    answer = handler_of(PARITY, limits=CallLimits())(request)
     assert isinstance(answer, Response)
     assert xmlrpc.client.loads(answer.content)[0] == (True,)
 

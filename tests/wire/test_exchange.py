@@ -39,7 +39,8 @@ def test_nothing_is_204() -> None:
 
 
 def test_fields_are_written_as_given() -> None:
-    response = Response("x", 201, "text/html", {"X-A": "день", "X-B": 4})
+    fields: dict[str, str | int] = {"X-A": "день", "X-B": 4}
+    response = Response("x", 201, "text/html", fields)
     assert response.lines == "Content-Type: text/html\r\nX-A: день\r\nX-B: 4\r\n".encode()
     given = Response("x", fields=[("content-type", "a/b"), ("Set-Cookie", "a"), ("Set-Cookie", "b")])
     assert given.lines == b"content-type: a/b\r\nSet-Cookie: a\r\nSet-Cookie: b\r\n"

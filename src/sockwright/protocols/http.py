@@ -364,12 +364,16 @@ class Http(Dialogue):
                 continue
             route, request.captured = found
             if head.length:
-                self._expect(request, route, closes, size - at, out, now)
-                if self._content is not None:
-                    data = self._read_content(data[at:], out, now)
-                    at, size = 0, len(data)
-            else:
-                weight += self._answer(self._handled(route.handler, request, out), request, closes, out, now)
+                most = site.limits.body if route.body is None else route.body
+                if not 0 < head.length <= min(size - at, most) or route.early:
+                    self._expect(request, route, most, closes, size - at, out, now)
+                    if self._content is not None:
+                        data = self._read_content(data[at:], out, now)
+                        at, size = 0, len(data)
+                    continue
+                at += head.length  # all of it is here
+                request.content = data[at - head.length : at]
+            weight += self._answer(self._handled(route.handler, request, out), request, closes, out, now)
         self._held = data[at:] if at < size else b""
         if not self._over:
             self._rest(out, now)
@@ -414,10 +418,11 @@ class Http(Dialogue):
             self._refuse(wrong, out, now)
         return at
 
-    def _expect(self, request: Request, route: Route, closes: bool, behind: int, out: list[Action], now: float) -> None:
+    def _expect(
+        self, request: Request, route: Route, most: int, closes: bool, behind: int, out: list[Action], now: float
+    ) -> None:
         """Make ready for a request's content, of which so many bytes may be `behind` its head already."""
         head = request.head
-        most = self._site.limits.body if route.body is None else route.body
         if head.length > most:
             words = f"{head.length} bytes of content are too many; {most} are taken"
             self._refuse(PeerError(words, section="RFC 9110, 15.5.14", code=413, offset=self._received), out, now)
@@ -493,11 +498,14 @@ class Http(Dialogue):
 
     def _answer(self, answer: Answer, request: Request, closes: bool, out: list[Action], now: float) -> int:
         """Do what a handler's answer says; return how many bytes of memory it takes until it is sent."""
-        while isinstance(answer, Call | Noted):
+        while not isinstance(answer, Response):
             if isinstance(answer, Noted):
                 out.append(answer.note)
                 answer = answer.answer
                 continue
+            if isinstance(answer, Stream):
+                self._begin(answer, request, closes, out, now)
+                return 0
             service = answer.service
             if service.blocking or service.is_async:
                 self._request, self._closes, self._call = request, closes, answer
@@ -508,9 +516,6 @@ class Http(Dialogue):
             if type(outcome) is Refusal and outcome.trace:
                 out.append(failed(outcome))
             answer = self._handled(answer.then, outcome, out)
-        if isinstance(answer, Stream):
-            self._begin(answer, request, closes, out, now)
-            return 0
         return self._respond(answer, request, closes, out, now)
 
     def _begin(self, answer: Stream, request: Request, closes: bool, out: list[Action], now: float) -> None:

@@ -168,7 +168,7 @@ def _facts_of(fields: Fields, host: str, names: Collection[str]) -> _Facts:
 
 def _refusal_of(fields: Fields, host: str, names: Collection[str], kind: str, codings: Sequence[str]) -> Answer | None:
     """Return the refusal that the fields alone deserve, if any."""
-    why = foreign(Request("POST", PATH, PATH, fields, host=host), names)
+    why = foreign(host, fields, names)
     if why:
         return Noted(Note("refused", {"status": 403, "message": why}), Response(why + "\n", 403))
     if kind not in _TYPES:

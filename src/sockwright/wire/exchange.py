@@ -107,7 +107,10 @@ class Request:
     @property
     def parameters(self) -> list[tuple[str, str]]:
         """The query's names and values, decoded, in their order."""
-        return parse_qsl(self.query, keep_blank_values=True, max_num_fields=1000)
+        query = self.query
+        if "%" in query or "+" in query:
+            return parse_qsl(query, keep_blank_values=True)
+        return [(name, value) for name, _, value in [part.partition("=") for part in query.split("&") if part]]
 
     def parameter(self, name: str, default: str = "") -> str:
         """Return the first value of the query's `name`."""
