@@ -93,9 +93,12 @@ class Site:
         """Return what to do with the request whose head is `raw`. Raises: PeerError where it is none."""
         head = self._heads.read(raw)
         found = self._routes.search(head.method, head.path)
-        plain = head.length == 0 and head.keeps_alive and head.version == "1.1" and head.method != "HEAD"
-        plain = plain and not self.secure
-        handler = found[0].handler if plain and isinstance(found, tuple) else None
+        handler = None
+        if isinstance(found, tuple) and head.keeps_alive and head.version == "1.1" and head.method != "HEAD":
+            route = found[0]
+            most = self.limits.body if route.body is None else route.body
+            if not self.secure and (head.length == 0 or (head.length <= most and not route.early and not head.expects)):
+                handler = route.handler
         plan = (handler, head, found)
         if len(raw) <= REMEMBERED:
             if len(self.plans) >= PLANS:
@@ -198,11 +201,23 @@ class Http(Dialogue):
         site = self._site
         self._received += len(data)
         plan = site.plans.get(data)
-        if plan is not None and self._ready and (handler := plan[0]) is not None and self._count < site.last:
-            # The hot path: what came is one whole request, word for word the same as one before.
+        content = b""
+        if plan is None and self._ready and (end := data.find(b"\r\n\r\n") + 4) >= 4:
+            plan = site.plans.get(data[:end])
+            content = data[end:]
+        if (
+            plan is not None
+            and self._ready
+            and (handler := plan[0]) is not None
+            and len(content) == plan[1].length
+            and self._count < site.last
+        ):
+            # The hot path: what came is one whole request, its head word for word the same as one before.
             self._count += 1
             _, head, found = plan
             request = Request(head, self.peer, found[1])  # type: ignore[index]  # with a handler it is a tuple
+            if content:
+                request.content = content
             try:
                 answer = handler(request)
             except Exception as broken:  # noqa: BLE001 - somebody else's code may be behind it
