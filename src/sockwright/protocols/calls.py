@@ -57,6 +57,8 @@ def handler_of(service: Service) -> Handler:
     function: Callable[[Request], Any] = service.function
     if service.blocking or service.is_async:
         return lambda request: Call(service, Arguments((request,)), _handled)
+    if service.returns is Response:
+        return function
 
     def handle(request: Request) -> Response:
         answer = function(request)

@@ -31,12 +31,12 @@ from sockwright.conversation import (
 from sockwright.errors import PeerError
 from sockwright.protocols import Terms
 from sockwright.protocols.mounts import routes_of
-from sockwright.protocols.routes import METHODS, Answer, Call, Noted, Route, Routes, Stream
+from sockwright.protocols.routes import METHODS, Answer, Call, Handler, Noted, Route, Routes, Stream
 from sockwright.protocols.streaming import Streaming
 from sockwright.wire.content import ChunkedReader, ContentReader, LengthReader
 from sockwright.wire.exchange import NOBODY, FilePart, Request, Response
 from sockwright.wire.http1 import NO_CONTENT, REASONS, Sizes
-from sockwright.wire.requests import REMEMBERED, RequestHead, RequestHeads, check_beginning
+from sockwright.wire.requests import RequestHead, RequestHeads, check_beginning
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 # Empty lines that are forgiven before a request line (RFC 9112, 2.2: one at least).
@@ -64,29 +64,55 @@ class Limits(Sizes):
     requests: int = 1000
 
 
-class Site:
-    """What all connections to one endpoint share: routes, limits, start lines with the second's Date."""
+# What is known of a head: the handler, where nothing stands between the two; the head; its route, and what the route's
+# pattern caught (or the methods that are allowed there instead).
+Found = tuple[Route, Mapping[str, str]] | frozenset[str]
+Plan = tuple[Handler | None, RequestHead, Found]
+# Heads up to this size are remembered, so many of them: clients repeat themselves, and then reading costs a look-up.
+REMEMBERED = 1024  # bytes
+PLANS = 512
 
-    __slots__ = ("_second", "_starts", "heads", "limits", "routes", "secure")
+
+class Site:
+    """What all connections to one endpoint share: routes, limits, what is known of heads, start lines."""
+
+    __slots__ = ("_heads", "_routes", "_starts", "_until", "idle", "last", "limits", "plans", "secure", "since")
 
     def __init__(self, routes: Routes, limits: Limits | None = None, *, secure: bool = False) -> None:
-        self.routes = routes
         self.limits = limits or Limits()
         self.secure = secure
-        self.heads = RequestHeads(self.limits)
-        self._second = -1
+        self.plans: dict[bytes, Plan] = {}
+        self._routes = routes
+        self._heads = RequestHeads(self.limits)
         self._starts: dict[int, bytes] = {}
+        self.since = self._until = 0.0
+        self.idle = self.limits.idle
+        self.last = self.limits.requests - 1
+
+    def plan(self, raw: bytes) -> Plan:
+        """Return what to do with the request whose head is `raw`. Raises: PeerError where it is none."""
+        head = self._heads.read(raw)
+        found = self._routes.search(head.method, head.path)
+        plain = head.length == 0 and head.keeps_alive and head.version == "1.1" and head.method != "HEAD"
+        plain = plain and not self.secure
+        handler = found[0].handler if plain and isinstance(found, tuple) else None
+        plan = (handler, head, found)
+        if len(raw) <= REMEMBERED:
+            if len(self.plans) >= PLANS:
+                self.plans.clear()
+            self.plans[raw] = plan
+        return plan
 
     def start(self, status: int, now: float) -> bytes:
         """Return the status line and the Date line (RFC 9110, 6.6.1) of an answer."""
-        second = int(now)
-        if second != self._second:
-            self._second = second
+        if not self.since <= now < self._until:
+            self.since = float(int(now))
+            self._until = self.since + 1
             self._starts.clear()
         start = self._starts.get(status)
         if start is None:
             reason = REASONS.get(status, "").encode()
-            self._starts[status] = start = b"HTTP/1.1 %d %b\r\nDate: %b\r\n" % (status, reason, date(second))
+            self._starts[status] = start = b"HTTP/1.1 %d %b\r\nDate: %b\r\n" % (status, reason, date(self.since))
         return start
 
 
@@ -125,6 +151,7 @@ class Http(Dialogue):
         "_held",
         "_over",
         "_pieces",
+        "_ready",
         "_received",
         "_request",
         "_route",
@@ -146,6 +173,7 @@ class Http(Dialogue):
         self._since = 0.0  # when the head or content that is still coming began; 0: none is
         self._count = 0  # requests
         self._empty_lines = 0
+        self._ready = False  # nothing is held or owed: the next thing to come is a request
         self._said_all = False  # the peer's FIN came
         self._over = False  # we closed
         self._again = False  # answers are held back until the peer has taken some
@@ -167,10 +195,26 @@ class Http(Dialogue):
         return NOTHING
 
     def feed(self, data: bytes, now: float) -> Actions:
+        site = self._site
+        self._received += len(data)
+        plan = site.plans.get(data)
+        if plan is not None and self._ready and (handler := plan[0]) is not None and self._count < site.last:
+            # The hot path: what came is one whole request, word for word the same as one before.
+            self._count += 1
+            _, head, found = plan
+            request = Request(head, self.peer, found[1])  # type: ignore[index]  # with a handler it is a tuple
+            try:
+                answer = handler(request)
+            except Exception as broken:  # noqa: BLE001 - somebody else's code may be behind it
+                out: list[Action] = []
+                return self._settle(self._broke(broken, out), request, out, now)
+            if type(answer) is Response and answer.whole:
+                self.deadline = now + site.idle
+                return (site.start(answer.status, now) + answer.whole,)
+            return self._settle(answer, request, [], now)
         if self._over:
             return NOTHING
-        out: list[Action] = []
-        self._received += len(data)
+        out = []
         if self._content is not None:
             data = self._read_content(data, out, now)
         if self._held:
@@ -181,6 +225,7 @@ class Http(Dialogue):
 
     def half_closed(self, now: float) -> Actions:
         self._said_all = True
+        self._ready = False
         out: list[Action] = []
         if self._over or self._again:
             return NOTHING  # what is owed is answered first
@@ -274,11 +319,17 @@ class Http(Dialogue):
             self._advance(self._held, out, now)
         return out
 
+    def _settle(self, answer: Answer, request: Request, out: list[Action], now: float) -> Actions:
+        """Do what an answer says that is not of the simplest kind."""
+        self._ready = False
+        self._answer(answer, request, False, out, now)
+        self._rest(out, now)
+        return out
+
     def _advance(self, data: bytes, out: list[Action], now: float) -> None:
-        """Read and answer what is in `data` request by request, and hold the rest. The hot path."""
+        """Read and answer what is in `data`, request by request, and hold the rest."""
         site = self._site
-        heads = site.heads
-        routes = site.routes
+        self._ready = False
         size = len(data)
         at = weight = 0
         while at < size and self._content is None and self._call is None and self._stream is None and not self._over:
@@ -292,41 +343,33 @@ class Http(Dialogue):
                     break
                 at = skipped
                 continue
+            raw = data[at:end]
             try:
-                raw = data[at:end]
-                short = end - at <= REMEMBERED
-                head = heads.read_short(raw) if short else heads.read_new(raw)
+                plan = site.plans.get(raw) or site.plan(raw)
             except PeerError as wrong:
                 wrong.offset = self._received - size + at + (wrong.offset or 0)
                 self._refuse(wrong, out, now)
                 return
             at = end
-            if self._since:
-                self._since = 0.0
-                self._checked = 0
-            method, target, path, host, version, fields, length, keeps, _ = head
-            request = Request(method, target, path, fields, b"", host, version, self.peer, site.secure)
+            self._since = 0.0
+            self._checked = 0
             self._count += 1
-            closes = not keeps or self._count >= site.limits.requests
-            found = routes.find(method, path) if short else routes.search(method, path)
-            if isinstance(found, frozenset) or length:
-                self._consider(request, head, found, closes, size - at, out, now)
+            _, head, found = plan
+            request = Request(head, self.peer)
+            if site.secure:
+                request.secure = True
+            closes = not head.keeps_alive or self._count > site.last
+            if isinstance(found, frozenset):
+                weight += self._respond(_nowhere(request, found), request, closes or head.length != 0, out, now)
+                continue
+            route, request.captured = found
+            if head.length:
+                self._expect(request, route, closes, size - at, out, now)
                 if self._content is not None:
                     data = self._read_content(data[at:], out, now)
                     at, size = 0, len(data)
-                continue
-            route, request.captured = found
-            try:
-                answer = route.handler(request)
-            except Exception as broken:  # noqa: BLE001 - somebody else's code may be behind it
-                answer = self._broke(broken, out)
-            if type(answer) is Response and answer.whole and not closes and method != "HEAD" and version == "1.1":
-                # As _respond does it, for the commonest case.
-                out.append(site.start(answer.status, now) + answer.whole)
-                if at < size:
-                    weight += len(answer.whole)
             else:
-                weight += self._answer(answer, request, closes, out, now)
+                weight += self._answer(self._handled(route.handler, request, out), request, closes, out, now)
         self._held = data[at:] if at < size else b""
         if not self._over:
             self._rest(out, now)
@@ -350,6 +393,7 @@ class Http(Dialogue):
         else:
             self._since = 0.0
             self._checked = 0
+            self._ready = not self._said_all
             self.deadline = now + limits.idle
             if self._said_all:
                 self._close(out)
@@ -370,21 +414,9 @@ class Http(Dialogue):
             self._refuse(wrong, out, now)
         return at
 
-    def _consider(
-        self,
-        request: Request,
-        head: RequestHead,
-        found: tuple[Route, Mapping[str, str]] | frozenset[str],
-        closes: bool,
-        behind: int,
-        out: list[Action],
-        now: float,
-    ) -> None:
-        """Find out what to do with a request that is not the simplest kind. `behind` it came so many bytes."""
-        if not isinstance(found, tuple):
-            self._respond(_nowhere(request, found), request, closes or head.length != 0, out, now)
-            return
-        route, request.captured = found
+    def _expect(self, request: Request, route: Route, closes: bool, behind: int, out: list[Action], now: float) -> None:
+        """Make ready for a request's content, of which so many bytes may be `behind` its head already."""
+        head = request.head
         most = self._site.limits.body if route.body is None else route.body
         if head.length > most:
             words = f"{head.length} bytes of content are too many; {most} are taken"
@@ -394,14 +426,15 @@ class Http(Dialogue):
         self._content = LengthReader(head.length) if head.length > 0 else ChunkedReader(self._received - behind)
         self._since = now
         request.whole = False
+        wanted = head.expects and not behind
         if not route.early:
-            if head.expects and not behind:
+            if wanted:
                 out.append(CONTINUE)
             return
         answer = self._handled(route.handler, request, out)
-        if head.expects and not behind and not isinstance(answer, Response):
+        if wanted and not isinstance(answer, Response):
             out.append(CONTINUE)
-        self._answer(answer, request, closes or isinstance(answer, Response), out, now)
+        self._answer(answer, request, closes, out, now)
 
     def _read_content(self, data: bytes, out: list[Action], now: float) -> bytes:
         """Take the content out of `data`; once it is whole, have the request answered. Return what is behind it."""
@@ -452,6 +485,7 @@ class Http(Dialogue):
             return self._broke(broken, out)
 
     def _broke(self, broken: Exception, out: list[Action]) -> Response:
+        """Return the answer for a handler that raised; the note about it goes to `out`."""
         refusal = failure(broken)
         if refusal.trace:
             out.append(failed(refusal))
@@ -535,6 +569,7 @@ class Http(Dialogue):
         if self._stream is not None and self._stream.begun:
             out.append(Close(str(wrong), reset=self._stream.silent, how="error"))
             self._over = True
+            self._ready = False
             return
         words = f"{wrong.args[0]} ({wrong.section})" if wrong.section else str(wrong.args[0])
         response = Response(words + "\n", wrong.code)
@@ -549,6 +584,7 @@ class Http(Dialogue):
         out: list[Action] = []
         if stream.begun:
             self._over = True
+            self._ready = False
             self.deadline = None
             return (Close(refusal.message, reset=stream.silent, how="error"),)
         self._stream = None
@@ -557,6 +593,7 @@ class Http(Dialogue):
 
     def _close(self, out: list[Action], reason: str = "", how: str = "fin") -> None:
         self._over = True
+        self._ready = False
         self._held = b""
         self.deadline = None
         out.append(Close(reason, how=how))

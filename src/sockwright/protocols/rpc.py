@@ -25,6 +25,7 @@ from sockwright.protocols.routes import Answer, Call, Handler, Noted, Route
 from sockwright.wire.exchange import Request, Response
 from sockwright.wire.fields import Fields
 from sockwright.wire.origin import foreign
+from sockwright.wire.requests import RequestHead
 from sockwright.wire.visible import visible
 from sockwright.wire.xmlrpc import DEPTH, LIMIT, VALUES, Fault, fault_code, read_call
 from sockwright.wire.xmlrpc_writer import write_answer, write_fault
@@ -168,7 +169,8 @@ def _facts_of(fields: Fields, host: str, names: Collection[str]) -> _Facts:
 
 def _refusal_of(fields: Fields, host: str, names: Collection[str], kind: str, codings: Sequence[str]) -> Answer | None:
     """Return the refusal that the fields alone deserve, if any."""
-    why = foreign(Request("POST", PATH, PATH, fields, host=host), names)
+    head = RequestHead("POST", PATH, PATH, host, "1.1", fields, 0, True, False)
+    why = foreign(Request(head), names)
     if why:
         return Noted(Note("refused", {"status": 403, "message": why}), Response(why + "\n", 403))
     if kind not in _TYPES:
