@@ -71,6 +71,7 @@ class Stream(Driver, asyncio.Protocol):
         "_session_task",
         "_stalled",
         "_swallowed",
+        "_timely",
         "_transport",
         "_who",
         "_writable",
@@ -102,6 +103,8 @@ class Stream(Driver, asyncio.Protocol):
         self.inbound: Pipe | None = None
         self.outbound: Pipe | None = None
         self._inline = conversation.inline
+        self._timely = conversation.timely
+        conversation.peer = peer
         self.received = self.received_chunks = self.sent = self.sent_chunks = self.exchanges = 0
         self._keep = server.limits.body_kept
         self.closing = False  # our FIN is sent or on its way
@@ -139,15 +142,21 @@ class Stream(Driver, asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         # One Python call per message, one clock, one record: each more costs a twentieth of the whole.
         inline = self._inline
-        if inline is not None:
-            try:
-                answer = inline(data)
-            except Exception as failed:  # noqa: BLE001 - somebody else's code
-                self._received(data)
-                self.perform(self.conversation.answered(0, (failure(failed),), self.last))
-                return
+        timely = self._timely
+        if inline is not None or timely is not None:
+            if inline is not None:
+                try:
+                    answer = inline(data)
+                except Exception as failed:  # noqa: BLE001 - somebody else's code
+                    self._received(data)
+                    self.perform(self.conversation.answered(0, (failure(failed),), self.last))
+                    return
+                now = time()
+            elif timely is not None:
+                now = time()
+                answer = timely(data, now)
             if answer:
-                self.last = now = time()
+                self.last = now
                 size = len(data)
                 size_sent = len(answer)
                 self.received += size
@@ -286,7 +295,7 @@ class Stream(Driver, asyncio.Protocol):
             self.reset()
             return
         self.closing = True
-        self._inline = None
+        self._inline = self._timely = None
         if self.outbound is not None:
             self.outbound.end(self.last)
         else:
@@ -313,7 +322,7 @@ class Stream(Driver, asyncio.Protocol):
     def reset(self) -> None:
         """Break the connection off (RST)."""
         self.closing = True
-        self._inline = None
+        self._inline = self._timely = None
         self._how = self._how if self._how not in ("", FIN) else RST
         self._who = self._who or "us"
         if self.sock is not None:
