@@ -34,7 +34,7 @@ from sockwright.protocols.mounts import routes_of
 from sockwright.protocols.routes import METHODS, Answer, Call, Handler, Noted, Route, Routes, Stream
 from sockwright.protocols.streaming import Streaming
 from sockwright.wire.content import ChunkedReader, ContentReader, LengthReader
-from sockwright.wire.exchange import NOBODY, FilePart, Request, Response
+from sockwright.wire.exchange import FilePart, Request, Response
 from sockwright.wire.http1 import NO_CONTENT, REASONS, Sizes
 from sockwright.wire.requests import RequestHead, RequestHeads, check_beginning
 
@@ -152,6 +152,7 @@ class Http(Dialogue):
         "_count",
         "_empty_lines",
         "_held",
+        "_kept",
         "_over",
         "_pieces",
         "_ready",
@@ -163,13 +164,11 @@ class Http(Dialogue):
         "_site",
         "_stream",
         "_ticket",
-        "peer",
     )
 
     def __init__(self, site: Site) -> None:
         super().__init__()
         self._site = site
-        self.peer = NOBODY
         self._received = 0  # bytes, of the whole stream
         self._held = b""  # the end of them, not read yet
         self._checked = 0  # bytes of `_held` that were seen to be the beginning of a good head
@@ -179,6 +178,7 @@ class Http(Dialogue):
         self._ready = False  # nothing is held or owed: the next thing to come is a request
         self._said_all = False  # the peer's FIN came
         self._over = False  # we closed
+        self._kept: tuple[Answer, Request, list[Action]] | None = None  # from `timely` to `feed`
         self._again = False  # answers are held back until the peer has taken some
         # Of the request whose content still comes, or whose answer somebody else works on:
         self._request: Request | None = None
@@ -197,36 +197,57 @@ class Http(Dialogue):
         self.deadline = now + self._site.limits.head_time
         return NOTHING
 
-    def feed(self, data: bytes, now: float) -> Actions:
+    def timely(self, data: bytes, now: float) -> bytes | None:
+        """Answer what is one whole request, word for word the same as one before, and simple: the hot path.
+
+        An answer that is not so simple is kept for `feed`, which is told the same data next.
+        """
         site = self._site
-        self._received += len(data)
         plan = site.plans.get(data)
         content = b""
         if plan is None and self._ready and (end := data.find(b"\r\n\r\n") + 4) >= 4:
             plan = site.plans.get(data[:end])
             content = data[end:]
         if (
-            plan is not None
-            and self._ready
-            and (handler := plan[0]) is not None
-            and len(content) == plan[1].length
-            and self._count < site.last
+            plan is None
+            or not self._ready
+            or (handler := plan[0]) is None
+            or len(content) != plan[1].length
+            or self._count >= site.last
         ):
-            # The hot path: what came is one whole request, its head word for word the same as one before.
+            return None
+        _, head, found = plan
+        request = Request(head, self.peer, found[1])  # type: ignore[index]  # with a handler it is a tuple
+        if content:
+            request.content = content
+        try:
+            answer = handler(request)
+        except Exception as broken:  # noqa: BLE001 - somebody else's code may be behind it
+            out: list[Action] = []
+            self._kept = (self._broke(broken, out), request, out)
+            return None
+        if type(answer) is not Response or not answer.whole:
+            self._kept = (answer, request, [])
+            return None
+        self._received += len(data)
+        self._count += 1
+        self.deadline = now + site.idle
+        return site.start(answer.status, now) + answer.whole
+
+    def feed(self, data: bytes, now: float) -> Actions:
+        if self._kept is None:
+            said = self.timely(data, now)
+            if said is not None:
+                return (said,)
+        self._received += len(data)
+        if self._kept is not None:
+            answer, request, out = self._kept
+            self._kept = None
             self._count += 1
-            _, head, found = plan
-            request = Request(head, self.peer, found[1])  # type: ignore[index]  # with a handler it is a tuple
-            if content:
-                request.content = content
-            try:
-                answer = handler(request)
-            except Exception as broken:  # noqa: BLE001 - somebody else's code may be behind it
-                out: list[Action] = []
-                return self._settle(self._broke(broken, out), request, out, now)
-            if type(answer) is Response and answer.whole:
-                self.deadline = now + site.idle
-                return (site.start(answer.status, now) + answer.whole,)
-            return self._settle(answer, request, [], now)
+            self._ready = False
+            self._answer(answer, request, False, out, now)
+            self._rest(out, now)
+            return out
         if self._over:
             return NOTHING
         out = []
@@ -332,13 +353,6 @@ class Http(Dialogue):
         if not self._waits and not self._over:
             self._again = self.congested = False
             self._advance(self._held, out, now)
-        return out
-
-    def _settle(self, answer: Answer, request: Request, out: list[Action], now: float) -> Actions:
-        """Do what an answer says that is not of the simplest kind."""
-        self._ready = False
-        self._answer(answer, request, False, out, now)
-        self._rest(out, now)
         return out
 
     def _advance(self, data: bytes, out: list[Action], now: float) -> None:

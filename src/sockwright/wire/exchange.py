@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, unquote_to_bytes
 
 import msgspec
 
-from sockwright.endpoint import Peer
+from sockwright.endpoint import NOBODY, Peer
 from sockwright.errors import ServiceError
 from sockwright.wire.fields import NO_FIELDS, Fields, write_field, write_fields
 from sockwright.wire.http1 import NO_CONTENT
@@ -32,7 +32,6 @@ JOINED = 16 * 1024
 # Content up to this size is joined with its head once and for all (bytes).
 JOINED = 16 * 1024
 
-NOBODY = Peer("", 0)
 NOTHING_CAPTURED: Mapping[str, str] = {}
 
 
