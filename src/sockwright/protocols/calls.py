@@ -193,13 +193,14 @@ def directory_routes(services: Sequence[Service], names: Collection[str] = ()) -
         for service in services
     ]
     listing = Response.ready(json_of(listed), _LINES)
-    known = [path_of(service).removeprefix(CALLS) for service in services]
+    known = [service.name for service in services]
 
     def unknown(request: Request) -> Answer:
         name = request.captured["name"]
-        raise ServiceError(f"there is no call {name[:60]!r}.{suggest(name, known)} {CALLS} lists them", code=404)
+        near = suggest(name.rpartition(".")[2], known)
+        raise ServiceError(f"there is no call {name[:60]!r}.{near} {CALLS} lists them", code=404)
 
     return [
         Route("GET", CALLS, _guarded(lambda request: listing, names)),
-        Route("", CALLS + "{name...}", _guarded(unknown, names)),
+        *(Route(method, CALLS + "{name...}", _guarded(unknown, names)) for method in ("GET", "POST")),
     ]
