@@ -20,7 +20,11 @@ VERBS: dict[str, tuple[str, str]] = {
     "serve": ("serve", "one service on endpoints"),
     "call": ("call", "a client for each scheme"),
     "symbols": ("symbols", "the warm-up: prints the symbol typed last"),
+    "explain": ("explain", "short lessons on what surprises people"),
+    "doctor": ("doctor", "looks at this machine: versions, limits, ports"),
+    "ready": ("ready", "waits until endpoints answer"),
     "config": ("config_verb", "which settings count, where files are, our CA"),
+    "completion": ("completion", "lets bash, zsh or fish complete our words"),
 }
 
 EXAMPLES = """\b
