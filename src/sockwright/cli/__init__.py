@@ -22,7 +22,11 @@ VERBS: dict[str, tuple[str, str]] = {
     "symbols": ("symbols", "the warm-up: prints the symbol typed last"),
     "watch": ("watch", "a live tail of what goes over the wire"),
     "log": ("log", "its past: list, show, export, clear"),
+    "explain": ("explain", "short lessons on what surprises people"),
+    "doctor": ("doctor", "looks at this machine: versions, limits, ports"),
+    "ready": ("ready", "waits until endpoints answer"),
     "config": ("config_verb", "which settings count, where files are, our CA"),
+    "completion": ("completion", "lets bash, zsh or fish complete our words"),
 }
 
 EXAMPLES = """\b
