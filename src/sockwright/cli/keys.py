@@ -104,9 +104,10 @@ class Keys:
 
     def _take(self) -> None:
         if sys.platform != "win32":
+            import termios
             import tty
 
-            tty.setcbreak(self.descriptor)
+            tty.setcbreak(self.descriptor, termios.TCSANOW)  # what was typed before we were ready counts
 
     def _give_back(self) -> None:
         if self._saved is not None and sys.platform != "win32":

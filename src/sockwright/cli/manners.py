@@ -107,8 +107,21 @@ def run(command: click.Command, args: list[str] | None = None) -> int:
 
 def _show_usage(wrong: click.ClickException) -> None:
     complain(wrong.format_message())
-    if isinstance(wrong, click.UsageError) and wrong.ctx is not None:
+    if isinstance(wrong, click.BadParameter) and (variable := _variable_of(wrong)):
+        remark(f"  it comes from the environment: {variable}={os.environ[variable]!r}")
+    elif isinstance(wrong, click.UsageError) and wrong.ctx is not None:
         remark(f"  {wrong.ctx.command_path} --help shows examples")
+
+
+def _variable_of(wrong: click.BadParameter) -> str:
+    """Return the variable that the bad value comes from, "" where somebody typed it."""
+    ctx, param = wrong.ctx, wrong.param
+    if ctx is None or param is None or param.name is None:
+        return ""
+    if ctx.get_parameter_source(param.name) is not click.core.ParameterSource.ENVIRONMENT:
+        return ""
+    names = [param.envvar] if isinstance(param.envvar, str) else param.envvar or ()
+    return next((name for name in names if os.environ.get(name)), "")
 
 
 def _network(trouble: OSError) -> int:
@@ -117,6 +130,9 @@ def _network(trouble: OSError) -> int:
         return DEADLINE
     if isinstance(trouble, ConnectionResetError | ConnectionAbortedError):
         return BROKEN_OFF
+    # Names that are not known and TLS that fails; their modules are loaded only where they can have been raised.
+    if type(trouble).__name__ in ("gaierror", "SSLError", "SSLCertVerificationError"):
+        return UNREACHABLE
     if isinstance(trouble, ConnectionError) or trouble.errno in {
         errno.EADDRINUSE,
         errno.EADDRNOTAVAIL,

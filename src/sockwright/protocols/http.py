@@ -93,9 +93,12 @@ class Site:
         """Return what to do with the request whose head is `raw`. Raises: PeerError where it is none."""
         head = self._heads.read(raw)
         found = self._routes.search(head.method, head.path)
-        plain = head.length == 0 and head.keeps_alive and head.version == "1.1" and head.method != "HEAD"
-        plain = plain and not self.secure
-        handler = found[0].handler if plain and isinstance(found, tuple) else None
+        handler = None
+        if isinstance(found, tuple) and head.keeps_alive and head.version == "1.1" and head.method != "HEAD":
+            route = found[0]
+            most = self.limits.body if route.body is None else route.body
+            if not self.secure and (head.length == 0 or (head.length <= most and not route.early and not head.expects)):
+                handler = route.handler
         plan = (handler, head, found)
         if len(raw) <= REMEMBERED:
             if len(self.plans) >= PLANS:
@@ -201,10 +204,22 @@ class Http(Dialogue):
         """
         site = self._site
         plan = site.plans.get(data)
-        if plan is None or not self._ready or (handler := plan[0]) is None or self._count >= site.last:
+        content = b""
+        if plan is None and self._ready and (end := data.find(b"\r\n\r\n") + 4) >= 4:
+            plan = site.plans.get(data[:end])
+            content = data[end:]
+        if (
+            plan is None
+            or not self._ready
+            or (handler := plan[0]) is None
+            or len(content) != plan[1].length
+            or self._count >= site.last
+        ):
             return None
         _, head, found = plan
         request = Request(head, self.peer, found[1])  # type: ignore[index]  # with a handler it is a tuple
+        if content:
+            request.content = content
         try:
             answer = handler(request)
         except Exception as broken:  # noqa: BLE001 - somebody else's code may be behind it
