@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from sockwright.binding import Arguments, Outcome, Refusal, Service
+from sockwright.endpoint import NOBODY, Peer
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +109,17 @@ class Conversation(Protocol):
     about four times a second. `congested`: true while no more input is wanted; the driver stops reading then, so
     that the peer feels it. `inline`: where set, a function that maps what one read brought to what is answered at
     once, in one call on the hot path; b"" answers nothing, None means "this is not so simple, use `feed`" and must
-    have changed nothing. What it raises is told to `answered` as a Refusal with ticket 0.
+    have changed nothing. What it raises is told to `answered` as a Refusal with ticket 0. `timely`: the same for who
+    needs to know the time, where there is no `inline`; it raises nothing. `peer`: who is there, set before `opened`.
     """
 
     deadline: float | None
     congested: bool
     inline: Callable[[bytes], bytes | None] | None
+    peer: Peer
+
+    @property
+    def timely(self) -> Callable[[bytes, float], bytes | None] | None: ...
 
     def opened(self, now: float) -> Actions: ...
 
@@ -135,12 +141,15 @@ class Conversation(Protocol):
 class Dialogue:
     """A conversation that does nothing on every event; protocols override what concerns them."""
 
-    __slots__ = ("congested", "deadline", "inline")
+    __slots__ = ("congested", "deadline", "inline", "peer")
+
+    timely: Callable[[bytes, float], bytes | None] | None = None
 
     def __init__(self) -> None:
         self.deadline: float | None = None
         self.congested = False
         self.inline: Callable[[bytes], bytes | None] | None = None
+        self.peer = NOBODY
 
     def opened(self, now: float) -> Actions:
         return NOTHING

@@ -256,6 +256,57 @@ def test_a_connection_carries_so_many_requests() -> None:
     assert [fields.get("connection") for _, fields, _ in found] == [None, None, "close"]
 
 
+def post(content: bytes, length: int | None = None, more: bytes = b"") -> bytes:
+    size = len(content) if length is None else length
+    return b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n%b\r\n%b" % (size, more, content)
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        [post(b"two")],
+        [post(b"two")[:-1], b"o"],
+        [post(b"", 3), b"two"],
+        [post(b"", 3)[:-1], b"\ntwo"],
+        [post(b"two") + GET],
+        [post(b"two") + post(b"one")],
+        [post(b"two") + post(b"one")[:-2]],
+        [post(b"\r\n\r")],
+        [post(b"", 0)],
+        [post(b"two", more=b"Expect: 100-continue\r\n")],
+        [post(b"3\r\ntwo\r\n0\r\n\r\n").replace(b"Content-Length: 13", b"Transfer-Encoding: chunked")],
+        [b"\r\n" + post(b"two")],
+        [post(b"two")[:1], post(b"two")[1:]],
+    ],
+)
+def test_content_behind_a_head_that_came_before_is_read_as_at_first(second: list[bytes]) -> None:
+    fresh = Bench()
+    fresh.feed(*second)
+    known = Bench()
+    known.feed(post(b"one"), post(b""), post(b"one"), GET)
+    assert known.site.plans
+    asked, acted = len(known.asked), len(known.actions)
+    known.feed(*second)
+    assert known.asked[asked:] == fresh.asked
+    assert said(known.actions[acted:]) == fresh.bytes
+
+
+def test_content_behind_a_known_head_counts_as_any() -> None:
+    bench = Bench(Route("POST", "/", lambda request: Response(request.content), body=4), limits=Limits(requests=3))
+    bench.feed(post(b"four"), post(b"four"), post(b"four"), post(b"four"))
+    found = responses(bench.bytes)
+    assert [(status, fields.get("connection"), content) for status, fields, content in found] == [
+        (200, None, b"four"),
+        (200, None, b"four"),
+        (200, "close", b"four"),
+    ]
+    for _ in range(2):  # the next connection knows the heads of this one
+        http = Http(bench.site)
+        http.opened(NOW)
+        http.feed(post(b"four"), NOW)
+        assert [status for status, _, _ in responses(said(http.feed(post(b"five!"), NOW)))] == [413]
+
+
 # -- request-targets and Host (RFC 9112, 3.2)
 
 

@@ -201,6 +201,7 @@ def test_what_a_browser_sends_without_asking_is_no_call(kind: str) -> None:
     peer = asked(EVEN, content_type=kind)
     assert peer.status == 415
     assert "Accept: text/xml, application/xml" in peer.head
+    assert [(note.kind, note.data["status"]) for note in peer.notes()] == [("refused", 415)]
 
 
 @pytest.mark.parametrize(
@@ -305,6 +306,7 @@ def test_gzip_that_is_none_or_a_bomb_is_refused(body: bytes, coding: str, status
     peer = asked(body, content_encoding=coding)
     assert peer.status == status
     assert words in peer.content
+    assert [(note.kind, note.data["status"]) for note in peer.notes()] == [("refused", status)]
     assert time.process_time() - begun < 0.5
 
 

@@ -20,6 +20,8 @@ VERBS: dict[str, tuple[str, str]] = {
     "serve": ("serve", "one service on endpoints"),
     "call": ("call", "a client for each scheme"),
     "symbols": ("symbols", "the warm-up: prints the symbol typed last"),
+    "watch": ("watch", "a live tail of what goes over the wire"),
+    "log": ("log", "its past: list, show, export, clear"),
     "explain": ("explain", "short lessons on what surprises people"),
     "doctor": ("doctor", "looks at this machine: versions, limits, ports"),
     "ready": ("ready", "waits until endpoints answer"),

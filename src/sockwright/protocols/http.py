@@ -34,7 +34,7 @@ from sockwright.protocols.mounts import routes_of
 from sockwright.protocols.routes import METHODS, Answer, Call, Handler, Noted, Route, Routes, Stream
 from sockwright.protocols.streaming import Streaming
 from sockwright.wire.content import ChunkedReader, ContentReader, LengthReader
-from sockwright.wire.exchange import NOBODY, FilePart, Request, Response
+from sockwright.wire.exchange import FilePart, Request, Response
 from sockwright.wire.http1 import NO_CONTENT, REASONS, Sizes
 from sockwright.wire.requests import RequestHead, RequestHeads, check_beginning
 
@@ -93,9 +93,12 @@ class Site:
         """Return what to do with the request whose head is `raw`. Raises: PeerError where it is none."""
         head = self._heads.read(raw)
         found = self._routes.search(head.method, head.path)
-        plain = head.length == 0 and head.keeps_alive and head.version == "1.1" and head.method != "HEAD"
-        plain = plain and not self.secure
-        handler = found[0].handler if plain and isinstance(found, tuple) else None
+        handler = None
+        if isinstance(found, tuple) and head.keeps_alive and head.version == "1.1" and head.method != "HEAD":
+            route = found[0]
+            most = self.limits.body if route.body is None else route.body
+            if not self.secure and (head.length == 0 or (head.length <= most and not route.early and not head.expects)):
+                handler = route.handler
         plan = (handler, head, found)
         if len(raw) <= REMEMBERED:
             if len(self.plans) >= PLANS:
@@ -149,6 +152,7 @@ class Http(Dialogue):
         "_count",
         "_empty_lines",
         "_held",
+        "_kept",
         "_over",
         "_pieces",
         "_ready",
@@ -160,13 +164,11 @@ class Http(Dialogue):
         "_site",
         "_stream",
         "_ticket",
-        "peer",
     )
 
     def __init__(self, site: Site) -> None:
         super().__init__()
         self._site = site
-        self.peer = NOBODY
         self._received = 0  # bytes, of the whole stream
         self._held = b""  # the end of them, not read yet
         self._checked = 0  # bytes of `_held` that were seen to be the beginning of a good head
@@ -176,6 +178,7 @@ class Http(Dialogue):
         self._ready = False  # nothing is held or owed: the next thing to come is a request
         self._said_all = False  # the peer's FIN came
         self._over = False  # we closed
+        self._kept: tuple[Answer, Request, list[Action]] | None = None  # from `timely` to `feed`
         self._again = False  # answers are held back until the peer has taken some
         # Of the request whose content still comes, or whose answer somebody else works on:
         self._request: Request | None = None
@@ -194,24 +197,57 @@ class Http(Dialogue):
         self.deadline = now + self._site.limits.head_time
         return NOTHING
 
-    def feed(self, data: bytes, now: float) -> Actions:
+    def timely(self, data: bytes, now: float) -> bytes | None:
+        """Answer what is one whole request, word for word the same as one before, and simple: the hot path.
+
+        An answer that is not so simple is kept for `feed`, which is told the same data next.
+        """
         site = self._site
-        self._received += len(data)
         plan = site.plans.get(data)
-        if plan is not None and self._ready and (handler := plan[0]) is not None and self._count < site.last:
-            # The hot path: what came is one whole request, word for word the same as one before.
+        content = b""
+        if plan is None and self._ready and (end := data.find(b"\r\n\r\n") + 4) >= 4:
+            plan = site.plans.get(data[:end])
+            content = data[end:]
+        if (
+            plan is None
+            or not self._ready
+            or (handler := plan[0]) is None
+            or len(content) != plan[1].length
+            or self._count >= site.last
+        ):
+            return None
+        _, head, found = plan
+        request = Request(head, self.peer, found[1])  # type: ignore[index]  # with a handler it is a tuple
+        if content:
+            request.content = content
+        try:
+            answer = handler(request)
+        except Exception as broken:  # noqa: BLE001 - somebody else's code may be behind it
+            out: list[Action] = []
+            self._kept = (self._broke(broken, out), request, out)
+            return None
+        if type(answer) is not Response or not answer.whole:
+            self._kept = (answer, request, [])
+            return None
+        self._received += len(data)
+        self._count += 1
+        self.deadline = now + site.idle
+        return site.start(answer.status, now) + answer.whole
+
+    def feed(self, data: bytes, now: float) -> Actions:
+        if self._kept is None:
+            said = self.timely(data, now)
+            if said is not None:
+                return (said,)
+        self._received += len(data)
+        if self._kept is not None:
+            answer, request, out = self._kept
+            self._kept = None
             self._count += 1
-            _, head, found = plan
-            request = Request(head, self.peer, found[1])  # type: ignore[index]  # with a handler it is a tuple
-            try:
-                answer = handler(request)
-            except Exception as broken:  # noqa: BLE001 - somebody else's code may be behind it
-                out: list[Action] = []
-                return self._settle(self._broke(broken, out), request, out, now)
-            if type(answer) is Response and answer.whole:
-                self.deadline = now + site.idle
-                return (site.start(answer.status, now) + answer.whole,)
-            return self._settle(answer, request, [], now)
+            self._ready = False
+            self._answer(answer, request, False, out, now)
+            self._rest(out, now)
+            return out
         if self._over:
             return NOTHING
         out = []
@@ -319,13 +355,6 @@ class Http(Dialogue):
             self._advance(self._held, out, now)
         return out
 
-    def _settle(self, answer: Answer, request: Request, out: list[Action], now: float) -> Actions:
-        """Do what an answer says that is not of the simplest kind."""
-        self._ready = False
-        self._answer(answer, request, False, out, now)
-        self._rest(out, now)
-        return out
-
     def _advance(self, data: bytes, out: list[Action], now: float) -> None:
         """Read and answer what is in `data`, request by request, and hold the rest."""
         site = self._site
@@ -364,12 +393,16 @@ class Http(Dialogue):
                 continue
             route, request.captured = found
             if head.length:
-                self._expect(request, route, closes, size - at, out, now)
-                if self._content is not None:
-                    data = self._read_content(data[at:], out, now)
-                    at, size = 0, len(data)
-            else:
-                weight += self._answer(self._handled(route.handler, request, out), request, closes, out, now)
+                most = site.limits.body if route.body is None else route.body
+                if not 0 < head.length <= min(size - at, most) or route.early:
+                    self._expect(request, route, most, closes, size - at, out, now)
+                    if self._content is not None:
+                        data = self._read_content(data[at:], out, now)
+                        at, size = 0, len(data)
+                    continue
+                at += head.length  # all of it is here
+                request.content = data[at - head.length : at]
+            weight += self._answer(self._handled(route.handler, request, out), request, closes, out, now)
         self._held = data[at:] if at < size else b""
         if not self._over:
             self._rest(out, now)
@@ -414,10 +447,11 @@ class Http(Dialogue):
             self._refuse(wrong, out, now)
         return at
 
-    def _expect(self, request: Request, route: Route, closes: bool, behind: int, out: list[Action], now: float) -> None:
+    def _expect(
+        self, request: Request, route: Route, most: int, closes: bool, behind: int, out: list[Action], now: float
+    ) -> None:
         """Make ready for a request's content, of which so many bytes may be `behind` its head already."""
         head = request.head
-        most = self._site.limits.body if route.body is None else route.body
         if head.length > most:
             words = f"{head.length} bytes of content are too many; {most} are taken"
             self._refuse(PeerError(words, section="RFC 9110, 15.5.14", code=413, offset=self._received), out, now)
@@ -493,11 +527,14 @@ class Http(Dialogue):
 
     def _answer(self, answer: Answer, request: Request, closes: bool, out: list[Action], now: float) -> int:
         """Do what a handler's answer says; return how many bytes of memory it takes until it is sent."""
-        while isinstance(answer, Call | Noted):
+        while not isinstance(answer, Response):
             if isinstance(answer, Noted):
                 out.append(answer.note)
                 answer = answer.answer
                 continue
+            if isinstance(answer, Stream):
+                self._begin(answer, request, closes, out, now)
+                return 0
             service = answer.service
             if service.blocking or service.is_async:
                 self._request, self._closes, self._call = request, closes, answer
@@ -508,9 +545,6 @@ class Http(Dialogue):
             if type(outcome) is Refusal and outcome.trace:
                 out.append(failed(outcome))
             answer = self._handled(answer.then, outcome, out)
-        if isinstance(answer, Stream):
-            self._begin(answer, request, closes, out, now)
-            return 0
         return self._respond(answer, request, closes, out, now)
 
     def _begin(self, answer: Stream, request: Request, closes: bool, out: list[Action], now: float) -> None:

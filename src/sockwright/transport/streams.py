@@ -87,6 +87,7 @@ class Stream(Driver, asyncio.Protocol):
         "sent_chunks",
         "server",
         "sock",
+        "timely",
         "write",
     )
 
@@ -103,6 +104,8 @@ class Stream(Driver, asyncio.Protocol):
         self.inbound: Pipe | None = None
         self.outbound: Pipe | None = None
         self.inline = conversation.inline
+        self.timely = conversation.timely
+        conversation.peer = peer
         self.received = self.received_chunks = self.sent = self.sent_chunks = self.exchanges = 0
         self._keep = server.limits.body_kept
         self.closing = False  # our FIN is sent or on its way
@@ -275,7 +278,7 @@ class Stream(Driver, asyncio.Protocol):
             self.reset()
             return
         self.closing = True
-        self.inline = None
+        self.inline = self.timely = None
         if self.outbound is not None:
             self.outbound.end(self.last)
         else:
@@ -304,7 +307,7 @@ class Stream(Driver, asyncio.Protocol):
         """Break the connection off (RST)."""
         self._turn.flush()
         self.closing = True
-        self.inline = None
+        self.inline = self.timely = None
         self._how = self._how if self._how not in ("", FIN) else RST
         self._who = self._who or "us"
         if self.sock is not None:

@@ -44,22 +44,24 @@ class Turn:
         now = time()
         for stream, data in arrived:
             inline = stream.inline
-            if inline is None:
+            answer: bytes | None = None
+            if inline is not None:
                 try:
-                    stream.arrived(data, now)
-                except Exception as wrong:  # noqa: BLE001 - one connection's trouble must not end all others
-                    self._broken(stream, wrong)
-                continue
+                    answer = inline(data)
+                except Exception as wrong:  # noqa: BLE001 - somebody else's code
+                    stream.failed(data, now, failure(wrong))
+                    continue
             try:
-                answer = inline(data)
-            except Exception as wrong:  # noqa: BLE001 - somebody else's code
-                stream.failed(data, now, failure(wrong))
-                continue
-            if not answer:
-                if answer is None:
-                    stream.arrived(data, now)
-                else:
-                    stream.count_received(data, now)
+                if inline is None and stream.timely is not None:
+                    answer = stream.timely(data, now)
+                if not answer:
+                    if answer is None:
+                        stream.arrived(data, now)
+                    else:
+                        stream.count_received(data, now)
+                    continue
+            except Exception as wrong:  # noqa: BLE001 - one connection's trouble must not end all others
+                self._broken(stream, wrong)
                 continue
             # One record for both directions, and no call but the service's own: each costs a twentieth of the whole.
             size = len(data)

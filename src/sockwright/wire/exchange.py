@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, unquote_to_bytes
 
 import msgspec
 
-from sockwright.endpoint import Peer
+from sockwright.endpoint import NOBODY, Peer
 from sockwright.errors import ServiceError
 from sockwright.wire.fields import NO_FIELDS, Fields, write_field, write_fields
 from sockwright.wire.http1 import NO_CONTENT
@@ -32,7 +32,6 @@ JOINED = 16 * 1024
 # Content up to this size is joined with its head once and for all (bytes).
 JOINED = 16 * 1024
 
-NOBODY = Peer("", 0)
 NOTHING_CAPTURED: Mapping[str, str] = {}
 
 
@@ -107,7 +106,10 @@ class Request:
     @property
     def parameters(self) -> list[tuple[str, str]]:
         """The query's names and values, decoded, in their order."""
-        return parse_qsl(self.query, keep_blank_values=True, max_num_fields=1000)
+        query = self.query
+        if "%" in query or "+" in query:
+            return parse_qsl(query, keep_blank_values=True)
+        return [(name, value) for name, _, value in [part.partition("=") for part in query.split("&") if part]]
 
     def parameter(self, name: str, default: str = "") -> str:
         """Return the first value of the query's `name`."""
