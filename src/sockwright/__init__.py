@@ -12,12 +12,33 @@ __version__ = "0.1.0"
 
 # public name -> the module that defines it
 _PUBLIC = {
+    "BlockingSession": "session",
     "ConfigError": "errors",
+    "Peer": "endpoint",
     "PeerError": "errors",
+    "Request": "wire.exchange",
+    "Response": "wire.exchange",
     "ServiceError": "errors",
+    "Session": "session",
+    "call": "client",
+    "connect": "client",
+    "service": "binding",
 }
 
-__all__ = sorted([*_PUBLIC, "__version__"])
+__all__ = [
+    "BlockingSession",
+    "ConfigError",
+    "Peer",
+    "PeerError",
+    "Request",
+    "Response",
+    "ServiceError",
+    "Session",
+    "__version__",
+    "call",
+    "connect",
+    "service",
+]
 
 
 def __getattr__(name: str) -> Any:
@@ -30,4 +51,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return __all__
+    return list(__all__)

@@ -7,13 +7,14 @@ class PeerError(Exception):
     """The peer broke the protocol.
 
     `section` names the rule (`"RFC 9112, 5.1"`), `offset` the byte of the stream where it was broken
-    (counted from 0, None where it cannot be told).
+    (counted from 0, None where it cannot be told). `code` is for protocols that answer with one, in HTTP's terms.
     """
 
-    def __init__(self, message: str, *, section: str = "", offset: int | None = None) -> None:
+    def __init__(self, message: str, *, section: str = "", offset: int | None = None, code: int = 400) -> None:
         super().__init__(message)
         self.section = section
         self.offset = offset
+        self.code = code
 
     def __str__(self) -> str:
         text = super().__str__()

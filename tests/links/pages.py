@@ -14,9 +14,7 @@ def page_of(
     return read_page(content, url, content_type, **kwargs)
 
 
-def links_of(
-    document: str | bytes, content_type: str = "text/html; charset=utf-8", url: str = URL
-) -> list[Link]:
+def links_of(document: str | bytes, content_type: str = "text/html; charset=utf-8", url: str = URL) -> list[Link]:
     return page_of(document, content_type, url).links
 
 

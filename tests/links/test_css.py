@@ -81,9 +81,7 @@ def test_a_style_attribute_imports_nothing() -> None:
 
 
 def test_a_style_sheet_is_a_page() -> None:
-    page = page_of(
-        "\ufeff@import 'a.css';\n.x { b: url(../я.png) }", "text/css", "http://site.example/css/main.css"
-    )
+    page = page_of("\ufeff@import 'a.css';\n.x { b: url(../я.png) }", "text/css", "http://site.example/css/main.css")
     assert page.kind == "css"
     assert page.anchors == frozenset()
     assert [(link.url, link.line, link.column, link.origin) for link in page.links] == [

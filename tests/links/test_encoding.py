@@ -64,10 +64,7 @@ def test_latin_1_is_windows_1252() -> None:
 def test_undeclared_is_utf_8_where_it_can_be() -> None:
     assert decode(WORD.encode() + b"\xd0").encoding == "UTF-8"  # cut inside a letter by some limit
     assert decode("café näive".encode("latin-1"), kind="html").encoding == "windows-1252"
-    assert (
-        decode("Съешь ещё этих мягких французских булок".encode("cp1251"), kind="html").encoding
-        == "windows-1251"
-    )
+    assert decode("Съешь ещё этих мягких французских булок".encode("cp1251"), kind="html").encoding == "windows-1251"
 
 
 def test_utf_16_without_its_mark() -> None:

@@ -20,9 +20,7 @@ def _word(word: str) -> str:
     letters = []
     for letter in word:
         code = f"0{{0,4}}(?:{ord(letter):x}|{ord(letter.upper()):x})[ \\t\\n\\f]?"
-        letters.append(
-            f"(?:{re.escape(letter)}|\\\\(?:{code}{'' if letter in 'abcdef' else '|' + re.escape(letter)}))"
-        )
+        letters.append(f"(?:{re.escape(letter)}|\\\\(?:{code}{'' if letter in 'abcdef' else '|' + re.escape(letter)}))")
     return "".join(letters)
 
 
@@ -45,9 +43,7 @@ _TOKEN = re.compile(
 )
 _AFTER_IMPORT = re.compile(rf"{_BLANK}{_STRING_OR_URL}", re.IGNORECASE)
 _AFTER_NAMESPACE = re.compile(rf"{_BLANK}(?:[-\w]++{_BLANK})?+{_STRING_OR_URL}", re.IGNORECASE)
-_IN_SET = re.compile(
-    rf"{_COMMENT}|(?P<candidate>{_STRING_OR_URL})|(?P<open>\()|(?P<close>\))|\\[\s\S]", re.IGNORECASE
-)
+_IN_SET = re.compile(rf"{_COMMENT}|(?P<candidate>{_STRING_OR_URL})|(?P<open>\()|(?P<close>\))|\\[\s\S]", re.IGNORECASE)
 _ESCAPE = re.compile(r"\\(?:([0-9a-fA-F]{1,6})[ \t\n\f]?|(\n)|([\s\S]))")
 _INSIDE = re.compile(r"(?:(?<=\")(?:[^\"\\]|\\[\s\S])*+|(?<=')(?:[^'\\]|\\[\s\S])*+)")
 _WORTH_READING = re.compile(r"[(@]")

@@ -123,9 +123,7 @@ class Reading:
 
     def _label(self, element: Carrier, tag: str) -> str:
         if tag == "a":
-            return self._text_of(element) or cut_text(
-                element.attr("title") or element.attr("aria-label") or ""
-            )
+            return self._text_of(element) or cut_text(element.attr("title") or element.attr("aria-label") or "")
         return cut_text(element.attr("alt") or element.attr("title") or element.attr("aria-label") or "")
 
     def _read_link(self, element: Carrier, offset: int) -> None:

@@ -143,9 +143,7 @@ def _declared_in_html(content: bytes) -> str:
             stated = _CONTENT.search(meta.attr("content") or "")
             label = next((part for part in stated.groups() if part), None) if stated else None
         if label and (name := canonical(label)):
-            return {"UTF-16LE": "UTF-8", "UTF-16BE": "UTF-8", "x-user-defined": "windows-1252"}.get(
-                name, name
-            )
+            return {"UTF-16LE": "UTF-8", "UTF-16BE": "UTF-8", "x-user-defined": "windows-1252"}.get(name, name)
     return ""
 
 

@@ -103,9 +103,7 @@ class FeedVisitor:
         if follow is not None:
             self._read_text(name, attributes, text, follow)
         elif "<" in text and (
-            attributes.get("type") == "html" and name.local in _ATOM_HTML
-            if name.space == ATOM
-            else name.local in _HTML
+            attributes.get("type") == "html" and name.local in _ATOM_HTML if name.space == ATOM else name.local in _HTML
         ):
             exact = self._harvest.text.startswith(text, self._offset)
             inner = base if base != self._bases[0] else self._link or base

@@ -48,9 +48,7 @@ def _quotes(directive: str, text: str) -> bool:
     match = _TEXT.match(directive)
     if match is None:
         return True  # no directive a browser understands, so none that it misses
-    prefix, start, end, suffix = (
-        _folded(unquote(match[part] or "")) for part in ("prefix", "start", "end", "suffix")
-    )
+    prefix, start, end, suffix = (_folded(unquote(match[part] or "")) for part in ("prefix", "start", "end", "suffix"))
     begin = (_words(prefix) + " ?" if prefix else "") + _words(start)
     finish = " ?" + _words(suffix) if suffix else ""
     if not end:

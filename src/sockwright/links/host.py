@@ -75,9 +75,7 @@ def _to_ascii(name: str) -> str:
         raise BadHost(f"is no internationalised name: {error}") from None
     labels = [_unpunycoded(label) for label in mapped.split(".")]
     _check_labels(labels)
-    encoded = [
-        label if label.isascii() else "xn--" + label.encode("punycode").decode("ascii") for label in labels
-    ]
+    encoded = [label if label.isascii() else "xn--" + label.encode("punycode").decode("ascii") for label in labels]
     return ".".join(encoded)
 
 
@@ -114,9 +112,9 @@ def _check_labels(labels: list[str]) -> None:
         if unicodedata.category(label[0]).startswith("M"):
             raise BadHost(f"has a part that begins with a combining mark: {label!r}")
         try:
-            joined = all(
-                idna.valid_contextj(label, at) for at, c in enumerate(label) if c in "\u200c\u200d"
-            ) and (not bidi or idna.check_bidi(label, check_ltr=True))
+            joined = all(idna.valid_contextj(label, at) for at, c in enumerate(label) if c in "\u200c\u200d") and (
+                not bidi or idna.check_bidi(label, check_ltr=True)
+            )
         except (idna.IDNAError, ValueError):
             joined = False
         if not joined:

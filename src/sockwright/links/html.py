@@ -40,9 +40,7 @@ def read_html(harvest: Harvest, depth: int = 0) -> None:
     document = turbohtml.parse(harvest.text, allow_declarative_shadow_roots=False)
     inert = _inert(document)
     _take_anchors(document, inert, harvest.anchors)
-    base = next(
-        (e for e in document.select("base[href]") if e.position not in inert and e.namespace is _HTML), None
-    )
+    base = next((e for e in document.select("base[href]") if e.position not in inert and e.namespace is _HTML), None)
     if base is not None:
         url = based(harvest.resolver.base, base.attr("href") or "")
         harvest.resolver = Resolver(url, harvest.resolver.encoding)

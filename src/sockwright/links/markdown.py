@@ -15,9 +15,7 @@ from sockwright.links.html import read_html
 from sockwright.links.markdown_spans import Run, Spans, plain_text
 
 _QUOTE = 0  # in place of the width of a list item
-_FRONT_MATTER = re.compile(
-    r"---[ \t]*\n(?:(?!(?:---|\.\.\.)[ \t]*(?:\n|\Z)).*\n)*+(?:---|\.\.\.)[ \t]*(?:\n|\Z)"
-)
+_FRONT_MATTER = re.compile(r"---[ \t]*\n(?:(?!(?:---|\.\.\.)[ \t]*(?:\n|\Z)).*\n)*+(?:---|\.\.\.)[ \t]*(?:\n|\Z)")
 _BREAK = re.compile(r"(?:(?:\*[ \t]*){3,}|(?:-[ \t]*){3,}|(?:_[ \t]*){3,})$")
 _MARKER = re.compile(r"([-+*]|[0-9]{1,9}[.)])(?=[ \t]|$)")
 _FENCE = re.compile(r"(`{3,})[^`]*$|(~{3,})")
@@ -202,9 +200,7 @@ class _Reader:
             if self._text[content] == ">":
                 width = _QUOTE
                 behind, behind_column = self._behind_quote(content, end, margin)
-            elif (marker := _MARKER.match(self._text, content, end)) and not _BREAK.match(
-                self._text, content, end
-            ):
+            elif (marker := _MARKER.match(self._text, content, end)) and not _BREAK.match(self._text, content, end):
                 behind_column = margin + len(marker[0])
                 inside, inside_column = self._skip(marker.end(), end, behind_column)
                 interrupting = self._paragraph and matched == len(self._containers)
@@ -234,9 +230,7 @@ class _Reader:
             over = self._end.match(self._text, at, end)
         else:
             over = (
-                self._end.match(self._text, at, end)
-                if self._end is _BLANK
-                else self._end.search(self._text, at, end)
+                self._end.match(self._text, at, end) if self._end is _BLANK else self._end.search(self._text, at, end)
             )
         if over:
             self._end = None
@@ -279,9 +273,7 @@ class _Reader:
                 self._close_paragraph()
                 self._end, self._in_code = (None if over.search(self._text, at, end) else over), False
                 return True
-        if _HTML_BLOCK.match(self._text, at, end) or (
-            not self._paragraph and _HTML_LINE.match(self._text, at, end)
-        ):
+        if _HTML_BLOCK.match(self._text, at, end) or (not self._paragraph and _HTML_LINE.match(self._text, at, end)):
             self._close_paragraph()
             self._end, self._in_code = _BLANK, False
             return True

@@ -163,9 +163,7 @@ class _Reading:
         if match := _AUTOLINK.match(self._text, start):
             self._harvest.add(match[1], self._run.where(start + 1), "markdown", "", True)
         elif match := _MAIL.match(self._text, start):
-            self._harvest.add(
-                match[1], self._run.where(start + 1), "markdown", "", False, "mailto:" + match[1]
-            )
+            self._harvest.add(match[1], self._run.where(start + 1), "markdown", "", False, "mailto:" + match[1])
         elif match := _HTML.match(self._text, start):
             return match.end()
         end = match.end() if match else start + 1

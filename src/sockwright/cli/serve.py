@@ -1,0 +1,44 @@
+"""`serve`: one service on endpoints."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from sockwright.cli import manners
+
+EXAMPLES = """\b
+SERVICE is one of echo, discard, time, greet, symbols, parity, hello, or a function of your own:
+the signature alone makes it a service, over any protocol.
+
+\b
+Examples:
+  sockwright serve tcp://:9000 --do echo
+  sockwright serve tcp://:9000 udp://:9000 --do app.py:shout
+  sockwright serve http://:8080 --do hello
+  sockwright serve xmlrpc://:8000 --do mypackage.calc:add
+  sockwright serve tcp+tls://:9443 --do echo --frame line
+"""
+
+
+@click.command("serve", epilog=EXAMPLES)
+@click.argument("endpoints", nargs=-1, required=True, metavar="ENDPOINT...")
+@click.option(
+    "--do", "service", required=True, metavar="SERVICE", help="What answers: a name, module:function, file.py:function."
+)
+@click.option("--frame", metavar="FRAMING", help="line, crlf, len2, len4, fixed:N, eof or raw.")
+@click.option("--max-connections", type=click.IntRange(1), metavar="N", help="Connections at once.")
+@click.option("--idle", metavar="TIME", help="Hang up on who is silent for so long (5m).")
+@click.option("--call-limit", metavar="TIME", help="Refuse a call that takes longer (10s).")
+@click.option("--lan", is_flag=True, help="Let others on the network in, not only this machine.")
+@click.option("--no-journal", is_flag=True, help="Keep what happens in memory only.")
+@click.option("--ready-file", metavar="FILE", help="Write the real endpoints there (JSON) once they answer.")
+@click.option("--quiet", "-q", is_flag=True, help="Do not print a line per connection.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
+def command(endpoints: tuple[str, ...], service: str, **options: Any) -> None:
+    """Serve SERVICE at each ENDPOINT until Ctrl-C."""
+    from sockwright.cli import running
+
+    postings = [running.posting(text, service, options.get("frame")) for text in endpoints]
+    raise manners.Stop(running.run(postings, title=f"serve {service}", **options))

@@ -1,0 +1,671 @@
+"""HTTP/1.1 as a dialogue: one request after another on one connection, each answered in its turn (RFC 9112).
+
+What a request means is told by its route. How heads and content are written is told in `wire`. Static files, calls,
+XML-RPC and whole programs of others are handlers behind routes and know nothing of this module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from sockwright import config
+from sockwright.binding import Outcome, Refusal, attempt, failure
+from sockwright.conversation import (
+    NOTHING,
+    Action,
+    Actions,
+    Begin,
+    Close,
+    Dialogue,
+    Invoke,
+    Note,
+    Opening,
+    Send,
+    Tell,
+    failed,
+)
+from sockwright.errors import PeerError
+from sockwright.protocols import Terms
+from sockwright.protocols.mounts import routes_of
+from sockwright.protocols.routes import METHODS, Answer, Call, Handler, Noted, Route, Routes, Stream
+from sockwright.protocols.streaming import Streaming
+from sockwright.wire.content import ChunkedReader, ContentReader, LengthReader
+from sockwright.wire.exchange import FilePart, Request, Response
+from sockwright.wire.http1 import NO_CONTENT, REASONS, Sizes
+from sockwright.wire.requests import RequestHead, RequestHeads, check_beginning
+
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+# Empty lines that are forgiven before a request line (RFC 9112, 2.2: one at least).
+EMPTY_LINES = 4
+# Answers to pipelined requests are made ahead up to so many bytes; then the peer must take some of them first. A
+# file is not in memory, but holds a descriptor, so it counts as if it were of this size.
+AHEAD = 256 * 1024
+FILE_COUNTS = 8 * 1024
+# Bytes that may wait behind a request whose answer is not there yet, before we stop reading.
+BEHIND = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Limits(Sizes):
+    """What one peer may take: bytes, counts, and seconds."""
+
+    # The whole head must be there by then, however slowly it drips.
+    head_time: float = 10.0
+    # Content gets this long for nothing, and then must have come with so many bytes a second in all.
+    body_grace: float = 5.0
+    body_rate: int = 500
+    # Between an answer and the next request.
+    idle: float = 15.0
+    # After so many the connection is closed, so that no one keeps it for ever.
+    requests: int = 1000
+
+
+# What is known of a head: the handler, where nothing stands between the two; the head; its route, and what the route's
+# pattern caught (or the methods that are allowed there instead).
+Found = tuple[Route, Mapping[str, str]] | frozenset[str]
+Plan = tuple[Handler | None, RequestHead, Found]
+# Heads up to this size are remembered, so many of them: clients repeat themselves, and then reading costs a look-up.
+REMEMBERED = 1024  # bytes
+PLANS = 512
+
+
+class Site:
+    """What all connections to one endpoint share: routes, limits, what is known of heads, start lines."""
+
+    __slots__ = ("_heads", "_routes", "_starts", "_until", "idle", "last", "limits", "plans", "secure", "since")
+
+    def __init__(self, routes: Routes, limits: Limits | None = None, *, secure: bool = False) -> None:
+        self.limits = limits or Limits()
+        self.secure = secure
+        self.plans: dict[bytes, Plan] = {}
+        self._routes = routes
+        self._heads = RequestHeads(self.limits)
+        self._starts: dict[int, bytes] = {}
+        self.since = self._until = 0.0
+        self.idle = self.limits.idle
+        self.last = self.limits.requests - 1
+
+    def plan(self, raw: bytes) -> Plan:
+        """Return what to do with the request whose head is `raw`. Raises: PeerError where it is none."""
+        head = self._heads.read(raw)
+        found = self._routes.search(head.method, head.path)
+        handler = None
+        if isinstance(found, tuple) and head.keeps_alive and head.version == "1.1" and head.method != "HEAD":
+            route = found[0]
+            most = self.limits.body if route.body is None else route.body
+            if not self.secure and (head.length == 0 or (head.length <= most and not route.early and not head.expects)):
+                handler = route.handler
+        plan = (handler, head, found)
+        if len(raw) <= REMEMBERED:
+            if len(self.plans) >= PLANS:
+                self.plans.clear()
+            self.plans[raw] = plan
+        return plan
+
+    def start(self, status: int, now: float) -> bytes:
+        """Return the status line and the Date line (RFC 9110, 6.6.1) of an answer."""
+        if not self.since <= now < self._until:
+            self.since = float(int(now))
+            self._until = self.since + 1
+            self._starts.clear()
+        start = self._starts.get(status)
+        if start is None:
+            reason = REASONS.get(status, "").encode()
+            self._starts[status] = start = b"HTTP/1.1 %d %b\r\nDate: %b\r\n" % (status, reason, date(self.since))
+        return start
+
+
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def date(now: float) -> bytes:
+    """Return `now` as HTTP writes it: `Tue, 15 Nov 1994 08:12:31 GMT`, in English wherever we are (RFC 9110, 5.6.7)."""
+    t = datetime.fromtimestamp(now, UTC)
+    text = f"{_DAYS[t.weekday()]}, {t.day:02} {_MONTHS[t.month - 1]} {t.year:04} {t:%H:%M:%S} GMT"
+    return text.encode()
+
+
+class Http(Dialogue):
+    """One connection.
+
+        .-> head --no content--------> handler --Response------------------> answer -.
+        |     '---> content --whole--->'  |  |                                  ^  ^  |
+        |     '---early----------------->'|  '--Call--> Invoke --answered--> then  |  |
+        |                                 '--Stream--> Begin --said ...--> ended --'  |
+        '----------------------------- keep-alive <-----------------------------------'
+
+    While one is being answered the next ones wait as unread bytes, so answers keep the order of the requests. What
+    goes wrong between the messages (a head or content that cannot be read, time-outs) is answered and ends it.
+    """
+
+    __slots__ = (
+        "_again",
+        "_call",
+        "_checked",
+        "_closes",
+        "_content",
+        "_count",
+        "_empty_lines",
+        "_held",
+        "_kept",
+        "_over",
+        "_pieces",
+        "_ready",
+        "_received",
+        "_request",
+        "_route",
+        "_said_all",
+        "_since",
+        "_site",
+        "_stream",
+        "_ticket",
+    )
+
+    def __init__(self, site: Site) -> None:
+        super().__init__()
+        self._site = site
+        self._received = 0  # bytes, of the whole stream
+        self._held = b""  # the end of them, not read yet
+        self._checked = 0  # bytes of `_held` that were seen to be the beginning of a good head
+        self._since = 0.0  # when the head or content that is still coming began; 0: none is
+        self._count = 0  # requests
+        self._empty_lines = 0
+        self._ready = False  # nothing is held or owed: the next thing to come is a request
+        self._said_all = False  # the peer's FIN came
+        self._over = False  # we closed
+        self._kept: tuple[Answer, Request, list[Action]] | None = None  # from `timely` to `feed`
+        self._again = False  # answers are held back until the peer has taken some
+        # Of the request whose content still comes, or whose answer somebody else works on:
+        self._request: Request | None = None
+        self._route: Route | None = None
+        self._closes = False  # the connection ends with its answer
+        self._content: ContentReader | None = None  # still to come
+        self._pieces: list[bytes] = []  # came already
+        self._call: Call | None = None  # its outcome is waited for ...
+        self._ticket = 0  # ... under this number
+        self._stream: Streaming | None = None  # its session says the answer
+
+    # -- events
+
+    def opened(self, now: float) -> Actions:
+        self._since = now
+        self.deadline = now + self._site.limits.head_time
+        return NOTHING
+
+    def timely(self, data: bytes, now: float) -> bytes | None:
+        """Answer what is one whole request, word for word the same as one before, and simple: the hot path.
+
+        An answer that is not so simple is kept for `feed`, which is told the same data next.
+        """
+        site = self._site
+        plan = site.plans.get(data)
+        content = b""
+        if plan is None and self._ready and (end := data.find(b"\r\n\r\n") + 4) >= 4:
+            plan = site.plans.get(data[:end])
+            content = data[end:]
+        if (
+            plan is None
+            or not self._ready
+            or (handler := plan[0]) is None
+            or len(content) != plan[1].length
+            or self._count >= site.last
+        ):
+            return None
+        _, head, found = plan
+        request = Request(head, self.peer, found[1])  # type: ignore[index]  # with a handler it is a tuple
+        if content:
+            request.content = content
+        try:
+            answer = handler(request)
+        except Exception as broken:  # noqa: BLE001 - somebody else's code may be behind it
+            out: list[Action] = []
+            self._kept = (self._broke(broken, out), request, out)
+            return None
+        if type(answer) is not Response or not answer.whole:
+            self._kept = (answer, request, [])
+            return None
+        self._received += len(data)
+        self._count += 1
+        self.deadline = now + site.idle
+        return site.start(answer.status, now) + answer.whole
+
+    def feed(self, data: bytes, now: float) -> Actions:
+        if self._kept is None:
+            said = self.timely(data, now)
+            if said is not None:
+                return (said,)
+        self._received += len(data)
+        if self._kept is not None:
+            answer, request, out = self._kept
+            self._kept = None
+            self._count += 1
+            self._ready = False
+            self._answer(answer, request, False, out, now)
+            self._rest(out, now)
+            return out
+        if self._over:
+            return NOTHING
+        if self._again:
+            self._held += data
+            return NOTHING
+        out = []
+        if self._content is not None:
+            data = self._read_content(data, out, now)
+        if self._held:
+            data = self._held + data
+        self._advance(data, out, now)
+        return out
+
+    def half_closed(self, now: float) -> Actions:
+        self._said_all = True
+        self._ready = False
+        out: list[Action] = []
+        if self._over or self._again:
+            return NOTHING  # what is owed is answered first
+        if self._content is not None:
+            try:
+                self._content.end_of_stream()
+            except PeerError as wrong:
+                self._refuse(wrong, out, now)
+        elif self._held and not self._waits:
+            words = f"the stream ended inside a head: {self._held[-60:]!r}"
+            self._refuse(PeerError(words, section="RFC 9112, 8", offset=self._received), out, now)
+        elif not self._waits:
+            self._close(out)
+        return out
+
+    def taken(self, now: float) -> Actions:
+        return self._go_on([], now) if self._again else NOTHING
+
+    def answered(self, ticket: int, outcomes: Sequence[Outcome], now: float) -> Actions:
+        call, request = self._call, self._request
+        if self._over or call is None or request is None or ticket != self._ticket:
+            return NOTHING
+        self._call = None
+        out: list[Action] = []
+        self._answer(self._handled(call.then, outcomes[0], out), request, self._closes, out, now)
+        return self._go_on(out, now)
+
+    def said(self, data: bytes, now: float) -> Actions:
+        stream = self._stream
+        if stream is None or self._over:
+            return NOTHING
+        try:
+            coded = stream.say(data, now)
+        except ValueError as wrong:
+            return self._give_up(failure(wrong), now)
+        return (coded,) if coded else NOTHING
+
+    def session_ended(self, failure: Refusal | None, now: float) -> Actions:
+        stream = self._stream
+        if stream is None or self._over:
+            return NOTHING
+        if failure is None and not stream.begun:
+            failure = Refusal("the service said nothing", 500)
+        if failure is None and stream.broken:
+            failure = Refusal("the service said less than its Content-Length", 500)
+        if failure is not None:
+            return self._give_up(failure, now)
+        self._stream = None
+        out: list[Action] = []
+        if end := stream.end():
+            out.append(end)
+        if stream.closes or self._closes or self._content is not None:
+            self._close(out)
+        return self._go_on(out, now)
+
+    def expired(self, now: float) -> Actions:
+        self.deadline = None
+        limits = self._site.limits
+        out: list[Action] = []
+        if self._over or self._waits or self._again:
+            return NOTHING
+        if self._content is not None:
+            words = f"the content came too slowly: less than {limits.body_rate} bytes a second"
+        elif self._held:
+            words = f"the head was not finished within {config.duration_text(limits.head_time)}"
+        else:
+            self._close(out, "no request came in time", how="time-out")
+            return out
+        self._refuse(PeerError(words, code=408, offset=self._received), out, now, how="time-out")
+        return out
+
+    def stopping(self, now: float) -> Actions:
+        """An answer on its way still goes out; who has not said a whole request yet is not waited for."""
+        if self._waits:
+            self._closes = True
+            return NOTHING
+        out: list[Action] = []
+        self._close(out, "shutting down", how="stopped")
+        return out
+
+    # -- requests
+
+    @property
+    def _waits(self) -> bool:
+        """Tell whether somebody else is at work on the answer."""
+        return self._call is not None or self._stream is not None
+
+    def _go_on(self, out: list[Action], now: float) -> list[Action]:
+        """Read on behind an answer that had to be waited for."""
+        if not self._waits and not self._over:
+            self._again = self.congested = False
+            self._advance(self._held, out, now)
+        return out
+
+    def _advance(self, data: bytes, out: list[Action], now: float) -> None:
+        """Read and answer what is in `data`, request by request, and hold the rest."""
+        site = self._site
+        self._ready = False
+        size = len(data)
+        at = weight = 0
+        while at < size and self._content is None and self._call is None and self._stream is None and not self._over:
+            if weight > AHEAD:
+                self._again = True
+                break
+            end = data.find(b"\r\n\r\n", at) + 4
+            if end < 4 or data[at] == 13:  # no end yet, or CR
+                skipped = self._skip(data, at, out, now)
+                if skipped == at:
+                    break
+                at = skipped
+                continue
+            raw = data[at:end]
+            try:
+                plan = site.plans.get(raw) or site.plan(raw)
+            except PeerError as wrong:
+                wrong.offset = self._received - size + at + (wrong.offset or 0)
+                self._refuse(wrong, out, now)
+                return
+            at = end
+            self._since = 0.0
+            self._checked = 0
+            self._count += 1
+            _, head, found = plan
+            request = Request(head, self.peer)
+            if site.secure:
+                request.secure = True
+            closes = not head.keeps_alive or self._count > site.last
+            if isinstance(found, frozenset):
+                weight += self._respond(_nowhere(request, found), request, closes or head.length != 0, out, now)
+                continue
+            route, request.captured = found
+            if head.length:
+                most = site.limits.body if route.body is None else route.body
+                if not 0 < head.length <= min(size - at, most) or route.early:
+                    self._expect(request, route, most, closes, size - at, out, now)
+                    if self._content is not None:
+                        data = self._read_content(data[at:], out, now)
+                        at, size = 0, len(data)
+                    continue
+                at += head.length  # all of it is here
+                request.content = data[at - head.length : at]
+            weight += self._answer(self._handled(route.handler, request, out), request, closes, out, now)
+        self._held = data[at:] if at < size else b""
+        if not self._over:
+            self._rest(out, now)
+
+    def _rest(self, out: list[Action], now: float) -> None:
+        """Nothing more can be done now: say until when, and whether more is wanted at all."""
+        limits = self._site.limits
+        if self._content is not None:
+            return  # _read_content said it
+        if self._call is not None or self._stream is not None:
+            self.deadline = None
+            self.congested = len(self._held) > BEHIND
+        elif self._again:
+            self.deadline = None
+            self.congested = True
+        elif self._held:
+            self._since = self._since or now
+            self.deadline = self._since + limits.head_time
+            if self._said_all:
+                out += self.half_closed(now)
+        else:
+            self._since = 0.0
+            self._checked = 0
+            self._ready = not self._said_all
+            self.deadline = now + limits.idle
+            if self._said_all:
+                self._close(out)
+
+    def _skip(self, data: bytes, at: int, out: list[Action], now: float) -> int:
+        """Pass over an empty line before a request, and return where to go on; the same place where more must come."""
+        offset = self._received - len(data)
+        try:
+            if data.startswith(b"\r\n", at):
+                self._empty_lines += 1
+                if self._empty_lines > EMPTY_LINES + self._count:
+                    raise PeerError("empty lines and no request", section="RFC 9112, 2.2", offset=offset + at)
+                return at + 2
+            if data[at:] != b"\r":
+                checked = self._checked if at == 0 else 0
+                self._checked = check_beginning(data, at, checked, self._site.limits, offset) - at
+        except PeerError as wrong:
+            self._refuse(wrong, out, now)
+        return at
+
+    def _expect(
+        self, request: Request, route: Route, most: int, closes: bool, behind: int, out: list[Action], now: float
+    ) -> None:
+        """Make ready for a request's content, of which so many bytes may be `behind` its head already."""
+        head = request.head
+        if head.length > most:
+            words = f"{head.length} bytes of content are too many; {most} are taken"
+            self._refuse(PeerError(words, section="RFC 9110, 15.5.14", code=413, offset=self._received), out, now)
+            return
+        self._request, self._route, self._closes = request, route, closes
+        self._content = LengthReader(head.length) if head.length > 0 else ChunkedReader(self._received - behind)
+        self._since = now
+        request.whole = False
+        wanted = head.expects and not behind
+        if not route.early:
+            if wanted:
+                out.append(CONTINUE)
+            return
+        answer = self._handled(route.handler, request, out)
+        if wanted and not isinstance(answer, Response):
+            out.append(CONTINUE)
+        self._answer(answer, request, closes, out, now)
+
+    def _read_content(self, data: bytes, out: list[Action], now: float) -> bytes:
+        """Take the content out of `data`; once it is whole, have the request answered. Return what is behind it."""
+        content, request, route = self._content, self._request, self._route
+        assert content is not None
+        assert request is not None
+        assert route is not None
+        limits = self._site.limits
+        try:
+            pieces = content.feed(data)
+            most = limits.body if route.body is None else route.body
+            if content.announced > most:
+                words = f"the content is longer than the {most} bytes that are taken"
+                raise PeerError(words, section="RFC 9110, 15.5.14", code=413, offset=self._received)
+        except PeerError as wrong:
+            self._refuse(wrong, out, now)
+            return b""
+        if self._stream is not None:
+            out += [Tell(piece) for piece in pieces if piece]
+        else:
+            self._pieces += pieces
+        if not content.done:
+            if self._waits:  # an early one: who takes the content sets the pace
+                self.deadline = None
+                self.congested = self._stream is None and content.received > BEHIND
+            else:
+                self.deadline = self._since + limits.body_grace + content.received / limits.body_rate
+            return b""
+        self._content = None
+        self._since = 0.0
+        request.trailers = content.trailers
+        request.whole = True
+        if self._stream is not None:
+            out.append(Tell(b""))
+        elif not route.early:
+            request.content = b"".join(self._pieces)
+            self._pieces = []
+            self._answer(self._handled(route.handler, request, out), request, self._closes, out, now)
+        return content.rest
+
+    # -- answers
+
+    def _handled(self, handler: Callable[[Any], Answer], given: Any, out: list[Action]) -> Answer:
+        """Return what `handler` makes of `given`; a refusal where it breaks."""
+        try:
+            return handler(given)
+        except Exception as broken:  # noqa: BLE001 - somebody else's code may be behind it
+            return self._broke(broken, out)
+
+    def _broke(self, broken: Exception, out: list[Action]) -> Response:
+        """Return the answer for a handler that raised; the note about it goes to `out`."""
+        refusal = failure(broken)
+        if refusal.trace:
+            out.append(failed(refusal))
+        return refused(refusal)
+
+    def _answer(self, answer: Answer, request: Request, closes: bool, out: list[Action], now: float) -> int:
+        """Do what a handler's answer says; return how many bytes of memory it takes until it is sent."""
+        while not isinstance(answer, Response):
+            if isinstance(answer, Noted):
+                out.append(answer.note)
+                answer = answer.answer
+                continue
+            if isinstance(answer, Stream):
+                self._begin(answer, request, closes, out, now)
+                return 0
+            service = answer.service
+            if service.blocking or service.is_async:
+                self._request, self._closes, self._call = request, closes, answer
+                self._ticket += 1
+                out.append(Invoke(service, (answer.arguments,), self._ticket))
+                return 0
+            outcome = attempt(service, answer.arguments)
+            if type(outcome) is Refusal and outcome.trace:
+                out.append(failed(outcome))
+            answer = self._handled(answer.then, outcome, out)
+        return self._respond(answer, request, closes, out, now)
+
+    def _begin(self, answer: Stream, request: Request, closes: bool, out: list[Action], now: float) -> None:
+        """Let a session say the answer."""
+        if answer.head is not None and request.method == "HEAD":
+            # Nobody would hear it.
+            out.append(Streaming(answer, request, self._site.start, closes=closes).begin(answer.head, now))
+            if closes:
+                self._close(out)
+            return
+        self._request, self._closes = request, closes
+        self.congested = False
+        self._stream = Streaming(answer, request, self._site.start, closes=closes)
+        if answer.head is not None:
+            out.append(self._stream.begin(answer.head, now))
+        out.append(Begin(answer.service, {**answer.about, "request": request}))
+        out += [Tell(piece) for piece in self._pieces if piece]
+        self._pieces = []
+        if request.whole:
+            out.append(Tell(b""))
+
+    def _respond(self, response: Response, request: Request, closes: bool, out: list[Action], now: float) -> int:
+        """Write one answer; return how many bytes of memory it takes until it is sent."""
+        closes = closes or self._content is not None  # what was not read cannot be told from the next request
+        start = self._site.start(response.status, now)
+        if closes:
+            start += b"Connection: close\r\n"
+        elif request.version == "1.0":
+            start += b"Connection: keep-alive\r\n"
+        silent = request.method == "HEAD" or response.status in NO_CONTENT
+        weight = 0
+        if response.whole and not silent:
+            out.append(start + response.whole)
+            weight = len(response.whole)
+        else:
+            lines = response.lines
+            if response.status not in NO_CONTENT:
+                lines += b"Content-Length: %d\r\n" % response.length
+            out.append(start + lines + b"\r\n")
+            for part in (response.content, *response.parts):
+                if isinstance(part, FilePart):
+                    # Who sends nothing of it still has to close it.
+                    out.append(Send(part.file, part.offset, 0 if silent else part.count))
+                    weight += FILE_COUNTS
+                elif part and not silent:
+                    out.append(part)
+                    weight += len(part)
+        if closes:
+            self._close(out)
+        return weight
+
+    def _refuse(self, wrong: PeerError, out: list[Action], now: float, how: str = "fin") -> None:
+        """Answer what cannot be read on from, and hang up."""
+        kind = "limit" if wrong.code in _LIMITS else "malformed"
+        about = {"status": wrong.code, "rule": wrong.section, "offset": wrong.offset, "message": wrong.args[0]}
+        out.append(Note(kind, about))
+        if self._stream is not None and self._stream.begun:
+            out.append(Close(str(wrong), reset=self._stream.silent, how="error"))
+            self._over = True
+            self._ready = False
+            return
+        words = f"{wrong.args[0]} ({wrong.section})" if wrong.section else str(wrong.args[0])
+        response = Response(words + "\n", wrong.code)
+        out.append(self._site.start(wrong.code, now) + b"Connection: close\r\n" + response.whole)
+        self._close(out, str(wrong.args[0]), how=how)
+
+    def _give_up(self, refusal: Refusal, now: float) -> Actions:
+        """A session failed: say so where nothing was said yet, else break off so that nobody takes it for whole."""
+        stream, request = self._stream, self._request
+        assert stream is not None
+        assert request is not None
+        out: list[Action] = []
+        if stream.begun:
+            self._over = True
+            self._ready = False
+            self.deadline = None
+            return (Close(refusal.message, reset=stream.silent, how="error"),)
+        self._stream = None
+        self._respond(refused(refusal), request, True, out, now)
+        return out
+
+    def _close(self, out: list[Action], reason: str = "", how: str = "fin") -> None:
+        self._over = True
+        self._ready = False
+        self._held = b""
+        self.deadline = None
+        out.append(Close(reason, how=how))
+
+
+# Refusals that are about size and time, not about form.
+_LIMITS = frozenset({408, 413, 414, 431})
+
+
+def refused(refusal: Refusal) -> Response:
+    """Return the answer that tells a refusal in plain text."""
+    status = refusal.code if 400 <= refusal.code <= 599 else 500
+    return Response(refusal.message + "\n", status, fields={"Retry-After": 1} if status == 503 else ())
+
+
+def _nowhere(request: Request, allowed: frozenset[str]) -> Response:
+    """Return the answer where no route takes the request: 404, 405, 501, or what OPTIONS asks for."""
+    method, path = request.method, request.path
+    if path == "*" or method == "CONNECT":
+        allowed = frozenset(METHODS) - {"CONNECT", "TRACE"}
+    if method not in METHODS:
+        return Response(f"there is no method {method[:60]}\n", 501)
+    if not allowed:
+        return Response(f"there is nothing at {path[:200]}\n", 404)
+    allow = {"Allow": ", ".join(sorted(allowed, key=METHODS.index))}
+    if method == "OPTIONS":
+        return Response(status=204, fields=allow)
+    return Response(f"{method} is not for {path[:200]}; {allow['Allow']} are\n", 405, fields=allow)
+
+
+def open_with(terms: Terms) -> Opening:
+    """Return what makes an `Http` for each peer, all of them sharing one `Site`.
+
+    `terms.extra["secure"]` tells that there is TLS below; for the rest see `mounts.routes_of`.
+    """
+    limits = config.overridden(Limits(), terms.limits)
+    return partial(Http, Site(routes_of(terms), limits, secure=bool(terms.extra.get("secure"))))

@@ -1,0 +1,455 @@
+"""Streams: one `Stream` per TCP connection, with or without TLS. Who lets them in is `doors`.
+
+How a connection ends, seen from us (`*` writes the record "ended"):
+
+    open --Close--> our FIN sent --peer's FIN--> *            who: us
+      |                 '------linger is over----> *
+      '--peer's FIN--> conversation finishes --Close--> *      who: peer
+    open --RST, network error--> *      open --time-out, limit--> as Close, with that reason
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import struct
+from collections.abc import Callable
+from time import time
+from typing import TYPE_CHECKING, Protocol, cast
+
+from sockwright.binding import Refusal
+from sockwright.config import duration_text
+from sockwright.conversation import Begin, Conversation, Note, Send
+from sockwright.endpoint import Peer
+from sockwright.journal.records import (
+    ENDED,
+    ERROR,
+    FIN,
+    NOTE,
+    RECEIVED,
+    RST,
+    SENT,
+    STOPPED,
+    TIMEOUT,
+    Ended,
+)
+from sockwright.transport.driver import Driver
+from sockwright.transport.sessions import StreamSession
+
+if TYPE_CHECKING:
+    from sockwright.transport.doors import StreamServer
+
+# SO_LINGER on, zero seconds: close() sends RST and throws away what is unsent.
+_RESET = struct.pack("ii", 1, 0)
+
+
+class Pipe(Protocol):
+    """Where faults stand: between the wire and the conversation, one per direction. None: not in the way."""
+
+    def feed(self, data: bytes, now: float) -> None: ...
+
+    def end(self, now: float) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Stream(Driver, asyncio.Protocol):
+    """One connection, as the loop's protocol object. The hot path goes through `turns`."""
+
+    __slots__ = (
+        "_feed",
+        "_how",
+        "_keep",
+        "_linger_until",
+        "_reading",
+        "_reason",
+        "_session",
+        "_session_task",
+        "_stalled",
+        "_swallowed",
+        "_transport",
+        "_turn",
+        "_who",
+        "_writable",
+        "append",
+        "choked",
+        "closing",
+        "exchanges",
+        "inbound",
+        "inline",
+        "outbound",
+        "peer",
+        "peer_done",
+        "received",
+        "received_chunks",
+        "sent",
+        "sent_chunks",
+        "server",
+        "sock",
+        "timely",
+        "write",
+    )
+
+    def __init__(self, server: StreamServer, sock: socket.socket, peer: Peer, conversation: Conversation) -> None:
+        self.server = server
+        self.sock: socket.socket | None = sock
+        self.peer = peer
+        self.staff = server.staff
+        self.journal = server.journal
+        self.conversation = conversation
+        self._turn = server.staff.turn
+        self._feed = conversation.feed
+        self.append = server.journal.append
+        self.inbound: Pipe | None = None
+        self.outbound: Pipe | None = None
+        self.inline = conversation.inline
+        self.timely = conversation.timely
+        conversation.peer = peer
+        self.received = self.received_chunks = self.sent = self.sent_chunks = self.exchanges = 0
+        self._keep = server.limits.body_kept
+        self.closing = False  # our FIN is sent or on its way
+        self.peer_done = False  # the peer's FIN came
+        self.choked = False  # the peer does not take what we send
+        self._reading = True
+        self._who = self._how = self._reason = ""
+        self._linger_until = 0.0
+        self._stalled = 0.0
+        self._swallowed = 0
+        self._session: StreamSession | None = None
+        self._session_task: asyncio.Task[None] | None = None
+        self._writable: asyncio.Future[None] | None = None
+        self._transport: asyncio.Transport | None = None
+        self.write: Callable[[bytes], None] | None = None
+        self.last = now = time()
+        self.number = server.journal.begin(now, server.opened(sock, peer))
+
+    # -- what the loop tells us
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert hasattr(transport, "write")  # uvloop's transports are no subclass of asyncio.Transport
+        transport = cast(asyncio.Transport, transport)
+        self._transport = transport
+        self.write = transport.write
+        transport.set_write_buffer_limits(high=self.server.limits.write_buffer)
+        self.server.streams[self] = None
+        tls = transport.get_extra_info("ssl_object")
+        if tls is not None:
+            cipher = tls.cipher()
+            about = {"version": tls.version(), "cipher": cipher[0] if cipher else ""}
+            self.journal.append((NOTE, self.number, time(), ("tls", about), 0))
+        self.perform(self.conversation.opened(self.last))
+
+    def data_received(self, data: bytes) -> None:
+        if self.inbound is not None:  # faults count from the moment of the read
+            now = time()
+            self.count_received(data, now)
+            self.inbound.feed(data, now)
+            return
+        arrived = self._turn.arrived
+        if not arrived:
+            self._turn.begin()
+        arrived.append((self, data))
+
+    def arrived(self, data: bytes, now: float) -> None:
+        """Record `data` and give it to the conversation."""
+        self.count_received(data, now)
+        self.deliver(data, now)
+
+    def failed(self, data: bytes, now: float, refusal: Refusal) -> None:
+        """Record `data` and let the conversation tell that the service failed over it."""
+        self.count_received(data, now)
+        self.perform(self.conversation.answered(0, (refusal,), now))
+
+    def count_received(self, data: bytes, now: float) -> None:
+        """Count `data` and write its record."""
+        self.last = now
+        size = len(data)
+        self.received += size
+        self.received_chunks += 1
+        self.append((RECEIVED, self.number, now, data if size <= 1024 else self.kept(data), size))
+
+    def deliver(self, data: bytes, now: float) -> None:
+        """Give `data` to the conversation and do what it says; behind the inbound pipe where there is one."""
+        if self.closing:
+            self._swallow(len(data))
+            return
+        actions = self._feed(data, now)
+        if len(actions) == 1 and type(actions[0]) is bytes:
+            self.send(actions[0])
+        elif actions:
+            self.perform(actions)
+        if self.conversation.congested:
+            self._pace()
+            if actions and not self.choked:
+                asyncio.get_running_loop().call_soon(self._taken)
+
+    def _taken(self) -> None:
+        """Let a conversation go on that has held something back until the peer takes what was sent."""
+        if self.conversation.congested and not self.choked and self.is_open:
+            self.last = now = time()
+            actions = self.conversation.taken(now)
+            if actions:
+                self.perform(actions)
+                asyncio.get_running_loop().call_soon(self._taken)
+            self._pace()
+
+    def eof_received(self) -> bool:
+        self._turn.run()
+        now = time()
+        if not self._who:
+            self._who, self._how = "peer", FIN
+        if self.inbound is not None:
+            self.inbound.end(now)
+        else:
+            self.deliver_end(now)
+        # A stream stays open for our answer; TLS has no half-close.
+        return self._transport is not None and self._transport.can_write_eof()
+
+    def deliver_end(self, now: float) -> None:
+        """Tell the conversation of the peer's FIN; behind the inbound pipe where there is one."""
+        self.peer_done = True
+        self.last = now
+        if self.closing:
+            self._hang_up()
+        else:
+            self.perform(self.conversation.half_closed(now))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._turn.run()
+        server = self.server
+        server.streams.pop(self, None)
+        if exc is not None and self._how in ("", FIN):
+            broken = isinstance(exc, ConnectionResetError | BrokenPipeError | ConnectionAbortedError)
+            self._who, self._how = ("peer", RST) if broken else ("", ERROR)
+            self._reason = "" if broken else str(exc)
+        elif not self._how:  # under TLS the peer's end comes as this alone
+            self._who, self._how = "peer", FIN
+        self.closing = self.peer_done = True
+        for pipe in (self.inbound, self.outbound):
+            if pipe is not None:
+                pipe.close()
+        if self._session is not None:
+            self._session.tell(b"")
+        self._release_writer()
+        self.write = None
+        self.record_end()
+        self.sock = None
+        server.gone(self.peer)
+
+    def pause_writing(self) -> None:
+        self.choked = True
+        self._stalled = time()
+        self._pace()
+
+    def resume_writing(self) -> None:
+        self.choked = False
+        self._release_writer()
+        self._pace()
+        self._taken()
+
+    # -- what the driver asks of us
+
+    @property
+    def is_open(self) -> bool:
+        return not self.closing and self.write is not None
+
+    def send(self, data: bytes) -> None:
+        if self.outbound is not None:
+            self.outbound.feed(data, self.last)
+        else:
+            self.emit(data)
+
+    def emit(self, data: bytes) -> None:
+        """Put `data` on the wire, its record first; behind the outbound pipe where there is one."""
+        write = self.write
+        if write is None or not data:
+            return
+        size = len(data)
+        self.sent += size
+        self.sent_chunks += 1
+        self.append((SENT, self.number, self.last, data if size <= 1024 else self.kept(data), size))
+        turn = self._turn
+        if turn.running:
+            turn.writes.append((write, data))
+        else:
+            write(data)
+
+    def send_file(self, part: Send) -> None:
+        raise NotImplementedError
+
+    def finish(self, reason: str, reset: bool = False, how: str = FIN) -> None:
+        """End the connection: after what was sent a FIN, and nothing that still comes is read by anybody."""
+        if self.closing:
+            return
+        if not self._who or how != FIN:
+            self._who, self._how = "us", how
+        self._reason = self._reason or reason
+        if reset:
+            self.reset()
+            return
+        self.closing = True
+        self.inline = self.timely = None
+        if self.outbound is not None:
+            self.outbound.end(self.last)
+        else:
+            self.emit_end()
+
+    def emit_end(self) -> None:
+        """Send our FIN; behind the outbound pipe where there is one."""
+        self._turn.flush()
+        transport = self._transport
+        if transport is None or self.write is None:
+            return
+        if self.peer_done or not transport.can_write_eof():
+            self._hang_up()
+            return
+        # Closing now, with input unread, would make the system send RST and throw our answer away
+        # (RFC 9112, 9.6): so FIN first, then read on for a while.
+        self._linger_until = time() + self.server.limits.linger
+        try:
+            transport.write_eof()
+        except OSError:
+            transport.abort()
+            return
+        self._pace()
+
+    def reset(self) -> None:
+        """Break the connection off (RST)."""
+        self._turn.flush()
+        self.closing = True
+        self.inline = self.timely = None
+        self._how = self._how if self._how not in ("", FIN) else RST
+        self._who = self._who or "us"
+        if self.sock is not None:
+            with contextlib.suppress(OSError):
+                self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _hang_up(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
+
+    def begin(self, action: Begin) -> None:
+        self._session = StreamSession(self, action.extra)
+        self._session_task = self.staff.spawn(self._hold(self._session, action))
+
+    async def _hold(self, session: StreamSession, action: Begin) -> None:
+        refusal = await session.run(action.service)
+        if refusal is not None and refusal.trace:
+            about = {"message": refusal.message, "trace": refusal.trace}
+            self.journal.append((NOTE, self.number, time(), ("failed", about), 0))
+        if self._session is session:
+            self._session = None
+        if self.is_open:
+            self.last = now = time()
+            self.perform(self.conversation.session_ended(refusal, now))
+
+    def tell(self, data: bytes) -> None:
+        if self._session is not None:
+            self._session.tell(data)
+            if self._session.full:
+                self._pace()
+
+    def eased(self) -> None:
+        if not self._reading:
+            self._pace()
+
+    async def writable(self) -> None:
+        """Wait until the peer takes more.
+
+        Raises: ConnectionError when it goes instead.
+        """
+        if self.choked and self.write is not None:
+            if self._writable is None:
+                self._writable = asyncio.get_running_loop().create_future()
+            await asyncio.shield(self._writable)
+        if self.write is None:
+            raise ConnectionResetError(f"{self.peer} is gone")
+
+    def _release_writer(self) -> None:
+        if self._writable is not None:
+            if not self._writable.done():
+                self._writable.set_result(None)
+            self._writable = None
+
+    # -- backpressure, limits, the end
+
+    def _pace(self) -> None:
+        """Read from the peer, or let it wait: while it takes nothing, or the conversation has enough."""
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        full = self._session is not None and self._session.full
+        wanted = self.closing or not (self.choked or full or self.conversation.congested)
+        if wanted is not self._reading:
+            self._reading = wanted
+            if wanted:
+                transport.resume_reading()
+            else:
+                transport.pause_reading()
+
+    def kept(self, data: bytes) -> bytes:
+        """Return what the journal keeps of `data`: all of it while the connection's allowance lasts."""
+        size = len(data)
+        if size <= self._keep:
+            self._keep -= size
+            return data
+        return data[: self.server.limits.chunk_kept]
+
+    def _swallow(self, size: int) -> None:
+        self._swallowed += size
+        if self._swallowed > self.server.limits.linger_bytes:
+            self._hang_up()
+
+    def sweep(self, now: float) -> None:
+        """Look at the clock: the conversation's deadline, idleness, a stalled write, a lingering peer."""
+        limits = self.server.limits
+        if self.closing:
+            if self._linger_until and now >= self._linger_until:
+                if self.choked and self._stalled + limits.write_stall > now:
+                    return  # our answer is still on its way
+                assert self._transport is not None
+                self._transport.abort() if self.choked else self._hang_up()
+            return
+        deadline = self.conversation.deadline
+        if deadline is not None and now >= deadline:
+            self.perform(self.conversation.expired(now))
+        elif self.choked and now - self._stalled > limits.write_stall:
+            self._who, self._how = "us", TIMEOUT
+            self._reason = f"the peer took nothing for {duration_text(limits.write_stall)}"
+            self.reset()
+        elif now - self.last > limits.idle:
+            self.finish(f"idle for {duration_text(limits.idle)}", how=TIMEOUT)
+
+    def retire(self, now: float) -> None:
+        """The bench shuts down: let the conversation say goodbye, and a session end."""
+        if self._session_task is not None and self._session is not None:
+            self._session_task.cancel()
+            self._session = None
+            self.finish("shutting down", how=STOPPED)
+        elif not self.closing:
+            self.perform(self.conversation.stopping(now))
+
+    def give_up(self) -> None:
+        """The grace is over."""
+        if self._how in ("", FIN):
+            self._who, self._how, self._reason = "us", STOPPED, "shutting down"
+        self.closing = True
+        if self._transport is not None:
+            self._transport.abort()
+
+    def record_end(self) -> None:
+        both = self.exchanges
+        counts = (self.received, self.received_chunks + both, self.sent, self.sent_chunks + both)
+        ended = Ended(self._who, self._how or ERROR, self._reason, *counts)
+        self.journal.append((ENDED, self.number, time(), ended, 0))
+
+    def never_began(self, trouble: Exception, hint: str) -> None:
+        """TLS was never agreed on: say so in the journal."""
+        self.perform((Note("malformed", {"rule": "TLS handshake", "message": f"{trouble}{hint}"}),))
+        lost = isinstance(trouble, ConnectionError)
+        self._who, self._how = ("peer", RST) if lost else ("us", ERROR)
+        self._reason = f"TLS handshake failed: {trouble}"
+        self.record_end()
