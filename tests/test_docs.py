@@ -12,6 +12,9 @@ from docs import make_reference
 
 from sockwright.cli import VERBS, up
 from sockwright.endpoint import OPTIONS, SCHEMES
+from sockwright.journal.export import FORMATS
+from sockwright.journal.matching import CHOICES, KEYS
+from sockwright.journal.records import KINDS
 from sockwright.services import SERVICES
 from sockwright.wire.framing import FRAMINGS
 
@@ -115,3 +118,10 @@ def test_the_reference_names_every_scheme_option_framing_and_port() -> None:
     services = (ROOT / "docs" / "reference" / "services.md").read_text("utf-8")
     rows = [(scheme, str(port)) for *_, schemes, port in (*up.TABLE, *up.LECTURE) for scheme in schemes]
     assert [row for row in rows if not re.search(rf"\b{row[1]}\b.*\b{row[0]}\b", services)] == []
+
+
+def test_the_journal_s_page_names_every_record_filter_key_and_format() -> None:
+    text = (ROOT / "docs" / "reference" / "journal.md").read_text("utf-8")
+    words = {*KEYS, *FORMATS, *(word for choice in CHOICES.values() for word in choice)}
+    assert {word for word in words if f"`{word}`" not in text} == set()
+    assert {kind for kind in KINDS if kind not in text} == set()

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import trustme
-from tests.peers import server, under_tls, until
+from tests.peers import local_ca, server, under_tls, until
 
 from sockwright.client import Response, call, request
 from sockwright.client.http import Request, redirected
@@ -194,10 +194,7 @@ def test_too_much_content_is_refused() -> None:
 @pytest.fixture
 def ca(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> trustme.CA:
     monkeypatch.setenv("SOCKWRIGHT_HOME", str(tmp_path))
-    (tmp_path / "data" / "tls").mkdir(parents=True)
-    made = trustme.CA()
-    made.cert_pem.write_to_path(str(tmp_path / "data" / "tls" / "ca.pem"))
-    return made
+    return local_ca(tmp_path)
 
 
 def test_https_and_its_unannounced_end(ca: trustme.CA) -> None:

@@ -55,6 +55,11 @@ def nan() -> float:
     return math.nan
 
 
+@service(blocking=False)
+def size(data: bytes, name: str = "") -> int:
+    return len(data)
+
+
 def slow(n: int) -> int:
     calls.append(n)
     return n * 2
@@ -79,7 +84,7 @@ def finish(result: Any, run: Callable[[Service, Any], Outcome] = attempt) -> Any
     return result
 
 
-ALL = methods(add, several, by_name, untyped, broken, picky, nan, slow, later)
+ALL = methods(add, size, several, by_name, untyped, broken, picky, nan, slow, later)
 
 
 @pytest.mark.parametrize(
@@ -93,6 +98,9 @@ ALL = methods(add, several, by_name, untyped, broken, picky, nan, slow, later)
         ("several", [], 0),
         ("several", [1, 2, 3], 6),
         ("untyped", ["я"], ["я", "я"]),
+        ("size", [b"aGk=", "x"], 4),
+        ("size", ["aGk="], 4),
+        ("size", ["я"], 2),
     ],
 )
 def test_a_call_gives_a_value(name: str, values: list[Any], value: Any) -> None:
@@ -111,6 +119,8 @@ def test_a_call_gives_a_value(name: str, values: list[Any], value: Any) -> None:
         ("is_even", [True], "'n' wants int"),
         ("several", [1, "2"], "wants int"),
         ("by_name", [1], "'n' is missing"),
+        ("size", ["x", b"y"], "'name' wants str"),
+        ("size", ["x", "y", "z"], "3 values came"),
         ("system.listMethods", [1], "1 values came; it takes nothing"),
         ("system.methodHelp", [], "'name' is missing"),
         ("system.multicall", [4], "wants list"),

@@ -7,6 +7,8 @@ import time
 import xmlrpc.client
 import zlib
 from collections.abc import Callable, Sequence
+from dataclasses import fields as fields_of
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,8 +19,8 @@ from sockwright.conversation import Action, Invoke, Note
 from sockwright.protocols import Terms, http
 from sockwright.protocols import xmlrpc as endpoint
 from sockwright.protocols.rpc import CallLimits, handler_of
+from sockwright.wire import xmlrpc as wire
 from sockwright.wire.exchange import Request, Response
-from sockwright.wire.fields import Fields
 from sockwright.wire.xmlrpc import (
     APPLICATION,
     INTERNAL,
@@ -30,6 +32,7 @@ from sockwright.wire.xmlrpc import (
     SYSTEM,
     UNSUPPORTED_ENCODING,
 )
+from sockwright.wire.xmlrpc_scalars import SCALARS
 
 NOW = 784111777.0
 PARITY = services.offered("parity", services.Context(now=lambda: NOW))
@@ -198,6 +201,7 @@ def test_what_a_browser_sends_without_asking_is_no_call(kind: str) -> None:
     peer = asked(EVEN, content_type=kind)
     assert peer.status == 415
     assert "Accept: text/xml, application/xml" in peer.head
+    assert [(note.kind, note.data["status"]) for note in peer.notes()] == [("refused", 415)]
 
 
 @pytest.mark.parametrize(
@@ -302,6 +306,7 @@ def test_gzip_that_is_none_or_a_bomb_is_refused(body: bytes, coding: str, status
     peer = asked(body, content_encoding=coding)
     assert peer.status == status
     assert words in peer.content
+    assert [(note.kind, note.data["status"]) for note in peer.notes()] == [("refused", status)]
     assert time.process_time() - begun < 0.5
 
 
@@ -378,7 +383,19 @@ def test_limits_can_be_set() -> None:
 
 
 def test_the_handler_is_a_function_of_a_request_alone() -> None:
-    fields = Fields([(b"Content-Type", b"text/xml"), (b"Content-Length", b"1")])
-    answer = handler_of(PARITY, limits=CallLimits())(Request("POST", "/RPC2", "/RPC2", fields, EVEN, "127.0.0.1"))
+    request = Request.to("/RPC2", "POST", {"Content-Type": "text/xml"}, EVEN)
+    answer = handler_of(PARITY, limits=CallLimits())(request)
     assert isinstance(answer, Response)
     assert xmlrpc.client.loads(answer.content)[0] == (True,)
+
+
+def test_every_limit_and_fault_code_is_in_the_docs() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "reference" / "xmlrpc.md").read_text("utf-8")
+    assert {field.name for field in fields_of(CallLimits) if f"`{field.name}`" not in page} == set()
+    codes = [value for name, value in vars(wire).items() if name.isupper() and isinstance(value, int) and value < 0]
+    assert len(codes) == 9
+    assert {code for code in codes if f"| {code} |" not in page} == set()
+    for name in SCALARS:
+        assert f"<{name}>" in page or f"<{name}/>" in page
+    for name in asked(call("system.listMethods")).value:
+        assert not name.startswith("system.") or f"`{name}" in page

@@ -191,7 +191,7 @@ def test_what_is_not_well_formed(body: bytes, words: str) -> None:
 @pytest.mark.parametrize(
     ("body", "words"),
     [
-        (b"<html><body>hello</body></html>", "<html> has no place here in the document"),
+        (b"<html><body>hello</body></html>", "<html> is no XML-RPC"),
         (b"<methodCall></methodCall>", "<methodCall> lacks its <methodName>"),
         (b"<methodCall>f</methodCall>", "'f' stands between the elements of <methodCall>"),
         (b"<methodCall><params/></methodCall>", "<params> has no place here"),

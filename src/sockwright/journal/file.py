@@ -36,6 +36,8 @@ TRIM = 4 << 20
 TRIM_CONNECTIONS = 2_000
 # Runs that are remembered after their end.
 RUNS = 1_000
+# Two writes within this time may get the same stamp from the file system (nanoseconds).
+STAMP = 20_000_000
 # Between two looks at sizes and ages (seconds).
 TIDY = 1.0
 
@@ -122,6 +124,7 @@ class File:
             self._tidy_at = self._look_at = 0.0
             self._log = f"{path}-wal"
             self._log_seen = (-1, 0)
+            self._answered = 0
             self.run_id = 0
         except BaseException:
             self._db.close()
@@ -234,9 +237,10 @@ class File:
         log = self._log_state()
         if log == self._log_seen:
             return 0
-        self._log_seen = log
         value: int = self._db.execute("SELECT value FROM meta WHERE name = 'asked'").fetchone()[0]
-        return value
+        if time.time_ns() - log[0] > STAMP:
+            self._log_seen = log
+        return value if value > self._answered else 0
 
     def _log_state(self) -> tuple[int, int]:
         try:
@@ -265,6 +269,7 @@ class File:
                     "UPDATE run SET answered = max(answered, ?), unlisted = ? WHERE id = ?",
                     (answered, unlisted, self.run_id),
                 )
+        self._answered = max(self._answered, answered)
 
     def _row(self, connection: Connection, first: int, last: int) -> tuple[Any, ...]:
         opened, ended = connection.opened, connection.ended

@@ -5,11 +5,12 @@ Nothing of what a peer said reaches the terminal raw.
 
 from __future__ import annotations
 
+import codecs
 import time
 from collections.abc import Iterator
 
 from sockwright.journal.connections import Connection, bytes_words, duration_words
-from sockwright.journal.transcript import Chunk, Faulted, Gap, HalfClose, Item, Noted, Transcript
+from sockwright.journal.transcript import Chunk, Counts, Faulted, Gap, HalfClose, Item, Noted, Transcript
 from sockwright.wire.visible import visible, visible_lines
 
 # A pause that is worth a line (seconds).
@@ -77,15 +78,16 @@ def _foot(transcript: Transcript) -> Iterator[str]:
     connection = transcript.connection
     lasted = f" after {duration_words(connection.until - connection.since)}" if connection.until is not None else ""
     received, sent = transcript.total("received"), transcript.total("sent")
-    unit = "chunks" if transcript.is_stream else "datagrams"
     yield f"  {visible(connection.ending)}{lasted}"
-    yield (
-        f"  peer said {received.size:,} B in {received.chunks:,} {unit}, "
-        f"we said {sent.size:,} B in {sent.chunks:,} {unit}"
-    )
+    yield f"  peer said {_counted(received, transcript)}, we said {_counted(sent, transcript)}"
     for who, lost in (("peer", transcript.missing("received")), ("we", transcript.missing("sent"))):
         if lost.chunks or lost.size:
-            yield f"  not kept of what {who} said: {lost.size:,} B in {lost.chunks:,} {unit}"
+            yield f"  not kept of what {who} said: {_counted(lost, transcript)}"
+
+
+def _counted(counts: Counts, transcript: Transcript) -> str:
+    unit = "chunk" if transcript.is_stream else "datagram"
+    return f"{counts.size:,} B in {counts.chunks:,} {unit}{'' if counts.chunks == 1 else 's'}"
 
 
 def _bytes(data: bytes, as_hex: bool, whole: bool) -> Iterator[str]:
@@ -110,10 +112,9 @@ def is_binary(data: bytes) -> bool:
 
     A character that a chunk's border cuts in two does not make text binary.
     """
-    text = data.decode(errors="surrogateescape")
+    begin = next((place for place, byte in enumerate(data[:3]) if byte & 0xC0 != 0x80), min(3, len(data)))
+    text = codecs.getincrementaldecoder("utf-8")("surrogateescape").decode(data[begin:])  # a cut end is held back
     odd = sum(1 for sign in text if "\udc80" <= sign <= "\udcff")
-    if odd and len(data) > 3:
-        odd -= sum(1 for sign in (*text[:3], *text[-3:]) if "\udc80" <= sign <= "\udcff")
     odd += sum(1 for byte in data if (byte < 32 and byte not in _TEXT_CONTROLS) or byte == 127)
     return b"\0" in data or odd * BINARY_SHARE > len(data)
 

@@ -6,7 +6,6 @@ handed on as it came, which is what echo and discard want.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -86,7 +85,8 @@ class Lines(Dialogue):
         self._service = service
         self._framing = cutter  # None: raw
         self._limits = limits
-        self._frames: deque[bytes] = deque()  # waiting behind the batch that is out
+        # Waiting behind the batch that is out. A list: an empty deque holds 600 bytes, for each of 10,000 idle peers.
+        self._frames: list[bytes] = []
         self._asked = False  # a batch is out
         self._said_all = False  # the peer's FIN came
         self._began = False
@@ -198,7 +198,8 @@ class Lines(Dialogue):
 
     def _ask(self) -> list[Action]:
         queued = self._limits.queued
-        batch = [Arguments(line=self._frames.popleft()) for _ in range(min(len(self._frames), queued))]
+        batch = [Arguments(line=frame) for frame in self._frames[:queued]]
+        del self._frames[:queued]
         self._asked = True
         self.congested = len(self._frames) >= queued
         return [Invoke(self._service, batch)]

@@ -141,8 +141,9 @@ class Methods:
                 case {"methodName": str(name), "params": list(values)}:
                     found = self._services.get(name)
                     if found is not None:
-                        arguments = Arguments(values=values)
-                        return Waiting(found, arguments, lambda outcome: self._called(outcome, calls, answers))
+                        return Waiting(
+                            found, _arguments(found, values), lambda outcome: self._called(outcome, calls, answers)
+                        )
                     answers.append(_boxed(Fault(NO_SUCH_METHOD, self._unknown(name))))
                 case _:
                     words = "each call is a struct of a string methodName and an array params"
@@ -179,22 +180,30 @@ def _boxed(result: Result) -> list[Any] | dict[str, Any]:
 def _method_of(found: Service) -> _Method:
     """Return what calls `found`: in place where it cannot block, else by waiting for it."""
     if found.blocking or found.is_async:
-        return lambda values: Waiting(found, Arguments(values=values), _as_it_came)
+        return lambda values: Waiting(found, _arguments(found, values), _as_it_came)
     if any(parameter.kind not in BY_POSITION for parameter in found.parameters):
-        return lambda values: attempt(found, Arguments(values=values))
+        return lambda values: attempt(found, _arguments(found, values))
     function = found.function
     wanted = [parameter.type for parameter in found.parameters]
 
     def call(values: list[Any]) -> Result:
         # Values whose types are just the annotated ones need no fitting: `Service.fit` would return them as they are.
         if [type(value) for value in values] != wanted:
-            return attempt(found, Arguments(values=values))
+            return attempt(found, _arguments(found, values))
         try:
             return function(*values)
         except Exception as failed:  # noqa: BLE001 - somebody else's code
             return failure(failed)
 
     return call
+
+
+def _arguments(found: Service, values: list[Any]) -> Arguments:
+    """Return `values` for `found`. Text where bytes are wanted is its UTF-8; in JSON it would be base64."""
+    for place, parameter in enumerate(found.parameters[: len(values)]):
+        if parameter.type is bytes and type(values[place]) is str:
+            values = [*values[:place], values[place].encode(), *values[place + 1 :]]
+    return Arguments(values=values)
 
 
 def _as_it_came(outcome: Outcome) -> Result:

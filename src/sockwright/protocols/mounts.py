@@ -10,8 +10,6 @@ from sockwright.protocols import Terms, rpc
 from sockwright.protocols.calls import CALLS, call_routes, directory_routes, handler_of, path_of, takes_request
 from sockwright.protocols.openapi import Called, describe
 from sockwright.protocols.routes import Route, Routes
-from sockwright.protocols.rpc import PATH as RPC
-from sockwright.protocols.rpc import call_routes as call_routes_of_rpc
 from sockwright.wire.exchange import Response
 
 DESCRIPTION = "/openapi.json"

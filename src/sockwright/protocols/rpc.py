@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -33,6 +33,7 @@ PATH = "/RPC2"
 XML = "text/xml; charset=utf-8"
 _TYPES = ("text/xml", "application/xml")
 _CHARSET = re.compile(r"""(?:.*;)?[ \t]*charset[ \t]*=[ \t]*"?([^";, \t]+)""", re.IGNORECASE).match
+_NO_FIELDS: Mapping[str, str] = {}
 _NOUGHT = re.compile(r"q=0(?:\.0*)?").fullmatch
 _REMEMBERED = 128  # sets of fields whose meaning is kept; the conversation, too, keeps those of clients it knows
 
@@ -90,11 +91,11 @@ class _Caller:
         if refusal is not None:
             return refusal
         if not content and not has_length:
-            return Response("a call has content, and nothing says how much: Content-Length is missing\n", 411)
+            return _refused(411, "a call has content, and nothing says how much: Content-Length is missing")
         limits = self._limits
         if inflate:
             inflated = _inflated(content, limits.inflated)
-            if isinstance(inflated, Response):
+            if not isinstance(inflated, bytes):
                 return inflated
             content = inflated
         try:
@@ -168,16 +169,20 @@ def _facts_of(fields: Fields, host: str, names: Collection[str]) -> _Facts:
 
 def _refusal_of(fields: Fields, host: str, names: Collection[str], kind: str, codings: Sequence[str]) -> Answer | None:
     """Return the refusal that the fields alone deserve, if any."""
-    why = foreign(Request("POST", PATH, PATH, fields, host=host), names)
+    why = foreign(host, fields, names)
     if why:
-        return Noted(Note("refused", {"status": 403, "message": why}), Response(why + "\n", 403))
+        return _refused(403, why)
     if kind not in _TYPES:
-        words = f"a call is {_TYPES[0]}, and {visible(kind, 60) or 'no Content-Type'} came\n"
-        return Response(words, 415, fields={"Accept": ", ".join(_TYPES)})
+        words = f"a call is {_TYPES[0]}, and {visible(kind, 60) or 'no Content-Type'} came"
+        return _refused(415, words, {"Accept": ", ".join(_TYPES)})
     if codings not in ([], ["identity"], ["gzip"], ["x-gzip"]):
-        words = f"Content-Encoding: {visible(', '.join(codings), 60)} is not undone here; gzip is\n"
-        return Response(words, 415, fields={"Accept-Encoding": "gzip"})
+        words = f"Content-Encoding: {visible(', '.join(codings), 60)} is not undone here; gzip is"
+        return _refused(415, words, {"Accept-Encoding": "gzip"})
     return None
+
+
+def _refused(status: int, words: str, fields: Mapping[str, str] = _NO_FIELDS) -> Noted:
+    return Noted(Note("refused", {"status": status, "message": words}), Response(words + "\n", status, fields=fields))
 
 
 def _takes_gzip(codings: Sequence[str]) -> bool:
@@ -189,16 +194,16 @@ def _takes_gzip(codings: Sequence[str]) -> bool:
     return False
 
 
-def _inflated(content: bytes, limit: int) -> bytes | Response:
+def _inflated(content: bytes, limit: int) -> bytes | Noted:
     """Return `content` with its gzip undone; a refusal where it is none, or comes to more than `limit` bytes."""
     member = zlib.decompressobj(wbits=31)
     try:
         whole = member.decompress(content, limit + 1)
     except zlib.error as wrong:
-        return Response(f"the content is not gzip: {wrong}\n", 400)
+        return _refused(400, f"the content is not gzip: {wrong}")
     if len(whole) > limit:
-        return Response(f"the content inflates to more than {limit} bytes\n", 413)
+        return _refused(413, f"the content inflates to more than {limit} bytes")
     # A second member would be gzip too (RFC 1952, 2.2), but nobody sends one, and 50,000 empty ones take minutes.
     if not member.eof or member.unused_data:
-        return Response("the content is not one whole member of gzip\n", 400)
+        return _refused(400, "the content is not one whole member of gzip")
     return whole

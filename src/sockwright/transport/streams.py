@@ -18,14 +18,13 @@ from collections.abc import Callable
 from time import time
 from typing import TYPE_CHECKING, Protocol, cast
 
-from sockwright.binding import failure
+from sockwright.binding import Refusal
 from sockwright.config import duration_text
 from sockwright.conversation import Begin, Conversation, Note, Send
 from sockwright.endpoint import Peer
 from sockwright.journal.records import (
     ENDED,
     ERROR,
-    EXCHANGED,
     FIN,
     NOTE,
     RECEIVED,
@@ -56,13 +55,11 @@ class Pipe(Protocol):
 
 
 class Stream(Driver, asyncio.Protocol):
-    """One connection, as the loop's protocol object. `data_received` is the hot path."""
+    """One connection, as the loop's protocol object. The hot path goes through `turns`."""
 
     __slots__ = (
-        "_append",
         "_feed",
         "_how",
-        "_inline",
         "_keep",
         "_linger_until",
         "_reading",
@@ -72,13 +69,15 @@ class Stream(Driver, asyncio.Protocol):
         "_stalled",
         "_swallowed",
         "_transport",
+        "_turn",
         "_who",
         "_writable",
-        "_write",
+        "append",
         "choked",
         "closing",
         "exchanges",
         "inbound",
+        "inline",
         "outbound",
         "peer",
         "peer_done",
@@ -88,6 +87,8 @@ class Stream(Driver, asyncio.Protocol):
         "sent_chunks",
         "server",
         "sock",
+        "timely",
+        "write",
     )
 
     def __init__(self, server: StreamServer, sock: socket.socket, peer: Peer, conversation: Conversation) -> None:
@@ -97,11 +98,14 @@ class Stream(Driver, asyncio.Protocol):
         self.staff = server.staff
         self.journal = server.journal
         self.conversation = conversation
+        self._turn = server.staff.turn
         self._feed = conversation.feed
-        self._append = server.journal.append
+        self.append = server.journal.append
         self.inbound: Pipe | None = None
         self.outbound: Pipe | None = None
-        self._inline = conversation.inline
+        self.inline = conversation.inline
+        self.timely = conversation.timely
+        conversation.peer = peer
         self.received = self.received_chunks = self.sent = self.sent_chunks = self.exchanges = 0
         self._keep = server.limits.body_kept
         self.closing = False  # our FIN is sent or on its way
@@ -116,7 +120,7 @@ class Stream(Driver, asyncio.Protocol):
         self._session_task: asyncio.Task[None] | None = None
         self._writable: asyncio.Future[None] | None = None
         self._transport: asyncio.Transport | None = None
-        self._write: Callable[[bytes], None] | None = None
+        self.write: Callable[[bytes], None] | None = None
         self.last = now = time()
         self.number = server.journal.begin(now, server.opened(sock, peer))
 
@@ -126,7 +130,7 @@ class Stream(Driver, asyncio.Protocol):
         assert hasattr(transport, "write")  # uvloop's transports are no subclass of asyncio.Transport
         transport = cast(asyncio.Transport, transport)
         self._transport = transport
-        self._write = transport.write
+        self.write = transport.write
         transport.set_write_buffer_limits(high=self.server.limits.write_buffer)
         self.server.streams[self] = None
         tls = transport.get_extra_info("ssl_object")
@@ -137,51 +141,33 @@ class Stream(Driver, asyncio.Protocol):
         self.perform(self.conversation.opened(self.last))
 
     def data_received(self, data: bytes) -> None:
-        # One Python call per message, one clock, one record: each more costs a twentieth of the whole.
-        inline = self._inline
-        if inline is not None:
-            try:
-                answer = inline(data)
-            except Exception as failed:  # noqa: BLE001 - somebody else's code
-                self._received(data)
-                self.perform(self.conversation.answered(0, (failure(failed),), self.last))
-                return
-            if answer:
-                self.last = now = time()
-                size = len(data)
-                size_sent = len(answer)
-                self.received += size
-                self.sent += size_sent
-                self.exchanges += 1
-                self._append(
-                    (
-                        EXCHANGED,
-                        self.number,
-                        now,
-                        data if size <= 1024 else self._kept(data),
-                        size,
-                        None if answer is data else answer if size_sent <= 1024 else self._kept(answer),
-                        size_sent,
-                    )
-                )
-                self._write(answer)  # type: ignore[misc]  # set as long as data comes
-                return
-            if answer is not None:
-                self._received(data)
-                return
-        self._received(data)
-        if self.inbound is not None:
-            self.inbound.feed(data, self.last)
-        else:
-            self.deliver(data, self.last)
+        if self.inbound is not None:  # faults count from the moment of the read
+            now = time()
+            self.count_received(data, now)
+            self.inbound.feed(data, now)
+            return
+        arrived = self._turn.arrived
+        if not arrived:
+            self._turn.begin()
+        arrived.append((self, data))
 
-    def _received(self, data: bytes) -> None:
+    def arrived(self, data: bytes, now: float) -> None:
+        """Record `data` and give it to the conversation."""
+        self.count_received(data, now)
+        self.deliver(data, now)
+
+    def failed(self, data: bytes, now: float, refusal: Refusal) -> None:
+        """Record `data` and let the conversation tell that the service failed over it."""
+        self.count_received(data, now)
+        self.perform(self.conversation.answered(0, (refusal,), now))
+
+    def count_received(self, data: bytes, now: float) -> None:
         """Count `data` and write its record."""
-        self.last = now = time()
+        self.last = now
         size = len(data)
         self.received += size
         self.received_chunks += 1
-        self._append((RECEIVED, self.number, now, data if size <= 1024 else self._kept(data), size))
+        self.append((RECEIVED, self.number, now, data if size <= 1024 else self.kept(data), size))
 
     def deliver(self, data: bytes, now: float) -> None:
         """Give `data` to the conversation and do what it says; behind the inbound pipe where there is one."""
@@ -193,12 +179,23 @@ class Stream(Driver, asyncio.Protocol):
             self.send(actions[0])
         elif actions:
             self.perform(actions)
-            if self.conversation.congested:
-                self._pace()
-        elif self.conversation.congested:
+        if self.conversation.congested:
+            self._pace()
+            if actions and not self.choked:
+                asyncio.get_running_loop().call_soon(self._taken)
+
+    def _taken(self) -> None:
+        """Let a conversation go on that has held something back until the peer takes what was sent."""
+        if self.conversation.congested and not self.choked and self.is_open:
+            self.last = now = time()
+            actions = self.conversation.taken(now)
+            if actions:
+                self.perform(actions)
+                asyncio.get_running_loop().call_soon(self._taken)
             self._pace()
 
     def eof_received(self) -> bool:
+        self._turn.run()
         now = time()
         if not self._who:
             self._who, self._how = "peer", FIN
@@ -219,6 +216,7 @@ class Stream(Driver, asyncio.Protocol):
             self.perform(self.conversation.half_closed(now))
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._turn.run()
         server = self.server
         server.streams.pop(self, None)
         if exc is not None and self._how in ("", FIN):
@@ -234,7 +232,7 @@ class Stream(Driver, asyncio.Protocol):
         if self._session is not None:
             self._session.tell(b"")
         self._release_writer()
-        self._write = None
+        self.write = None
         self.record_end()
         self.sock = None
         server.gone(self.peer)
@@ -248,12 +246,13 @@ class Stream(Driver, asyncio.Protocol):
         self.choked = False
         self._release_writer()
         self._pace()
+        self._taken()
 
     # -- what the driver asks of us
 
     @property
     def is_open(self) -> bool:
-        return not self.closing and self._write is not None
+        return not self.closing and self.write is not None
 
     def send(self, data: bytes) -> None:
         if self.outbound is not None:
@@ -263,14 +262,18 @@ class Stream(Driver, asyncio.Protocol):
 
     def emit(self, data: bytes) -> None:
         """Put `data` on the wire, its record first; behind the outbound pipe where there is one."""
-        write = self._write
+        write = self.write
         if write is None or not data:
             return
         size = len(data)
         self.sent += size
         self.sent_chunks += 1
-        self._append((SENT, self.number, self.last, data if size <= 1024 else self._kept(data), size))
-        write(data)
+        self.append((SENT, self.number, self.last, data if size <= 1024 else self.kept(data), size))
+        turn = self._turn
+        if turn.running:
+            turn.writes.append((write, data))
+        else:
+            write(data)
 
     def send_file(self, part: Send) -> None:
         raise NotImplementedError
@@ -286,7 +289,7 @@ class Stream(Driver, asyncio.Protocol):
             self.reset()
             return
         self.closing = True
-        self._inline = None
+        self.inline = self.timely = None
         if self.outbound is not None:
             self.outbound.end(self.last)
         else:
@@ -294,8 +297,9 @@ class Stream(Driver, asyncio.Protocol):
 
     def emit_end(self) -> None:
         """Send our FIN; behind the outbound pipe where there is one."""
+        self._turn.flush()
         transport = self._transport
-        if transport is None or self._write is None:
+        if transport is None or self.write is None:
             return
         if self.peer_done or not transport.can_write_eof():
             self._hang_up()
@@ -312,8 +316,9 @@ class Stream(Driver, asyncio.Protocol):
 
     def reset(self) -> None:
         """Break the connection off (RST)."""
+        self._turn.flush()
         self.closing = True
-        self._inline = None
+        self.inline = self.timely = None
         self._how = self._how if self._how not in ("", FIN) else RST
         self._who = self._who or "us"
         if self.sock is not None:
@@ -356,11 +361,11 @@ class Stream(Driver, asyncio.Protocol):
 
         Raises: ConnectionError when it goes instead.
         """
-        if self.choked and self._write is not None:
+        if self.choked and self.write is not None:
             if self._writable is None:
                 self._writable = asyncio.get_running_loop().create_future()
             await asyncio.shield(self._writable)
-        if self._write is None:
+        if self.write is None:
             raise ConnectionResetError(f"{self.peer} is gone")
 
     def _release_writer(self) -> None:
@@ -385,7 +390,7 @@ class Stream(Driver, asyncio.Protocol):
             else:
                 transport.pause_reading()
 
-    def _kept(self, data: bytes) -> bytes:
+    def kept(self, data: bytes) -> bytes:
         """Return what the journal keeps of `data`: all of it while the connection's allowance lasts."""
         size = len(data)
         if size <= self._keep:

@@ -228,8 +228,9 @@ class _Tree:
         if _REPEATED.get(parent) != tag:
             order = _IN_ORDER.get(parent, ())
             if len(held) >= len(order) or tag not in order[len(held)]:
-                within = f"<{parent}>" if parent else "the document"
-                raise PeerError(f"<{excerpt(tag)[1:-1]}> has no place here in {within}", section=RULE)
+                shown = f"<{excerpt(tag)[1:-1]}>"
+                words = f"{shown} has no place here in <{parent}>" if parent else f"{shown} is no XML-RPC"
+                raise PeerError(words, section=RULE)
         if self.text:
             self._expect_blank(parent)
         if tag == "value":
