@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Sequence
+from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -712,16 +715,17 @@ def test_large_answers_to_a_pipeline_are_made_as_they_are_taken() -> None:
     turns = 0
     while bench.http.congested and turns < 50:
         turns += 1
-        assert bench.http.deadline is not None
-        bench.actions += bench.http.feed(b"", NOW)
+        assert bench.http.deadline is None
+        bench.actions += bench.http.taken(NOW)
     assert statuses(bench) == [200] * 50
     assert turns > 10
     waiting = Bench(Route("GET", "/", lambda request: large))
     waiting.feed(GET * 50)
     waiting.end()
+    waiting.feed(GET)  # was on its way when we stopped reading
     for _ in range(50):
-        waiting.after(0.25)
-    assert statuses(waiting) == [200] * 50
+        waiting.actions += waiting.http.taken(NOW)
+    assert statuses(waiting) == [200] * 51
     assert waiting.closed
 
 
@@ -885,6 +889,16 @@ def test_a_route_has_its_own_limit_of_content() -> None:
     bench.feed(b"PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 2000000\r\n\r\n", b"x" * 2_000_000)
     bench.feed(b"PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 2000001\r\n\r\n")
     assert statuses(bench) == [200, 413]
+
+
+def test_the_reference_names_every_limit_with_its_default() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "reference" / "http.md").read_text("utf-8")
+    rows = "\n".join(line for line in page.partition("## Limits")[2].splitlines() if line.startswith("| `"))
+    for field in fields(Limits):
+        assert f"`{field.name}`" in rows
+        default = getattr(Limits(), field.name)
+        shown = {32768: "32 KiB", 1048576: "1 MiB"}.get(default, f"{default:g}")
+        assert re.search(rf"\b{shown}\b", rows), f"{field.name}: {shown}"
 
 
 # -- shutting down

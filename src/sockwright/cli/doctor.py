@@ -170,7 +170,7 @@ def _ports() -> Iterator[Finding]:
     from sockwright.transport.ports import holder, is_free
 
     busy = 0
-    wanted = {(posting.endpoint.port, posting.endpoint.protocol == "udp") for posting in up.chosen(up.TABLE, None, {})}
+    wanted = {(posting.endpoint.port, posting.endpoint.protocol == "udp") for posting in up.chosen(up.TABLE, None)}
     for port, udp in sorted(wanted):
         if not is_free("127.0.0.1", port, udp):
             busy += 1

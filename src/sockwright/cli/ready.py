@@ -61,7 +61,7 @@ def command(endpoints: tuple[str, ...], wait: float, only: str | None, as_json: 
 def _of_up(only: str | None) -> list[Endpoint]:
     from sockwright.cli import up
 
-    return [posting.endpoint for posting in up.chosen(up.TABLE, only, {})]
+    return [posting.endpoint for posting in up.chosen(up.TABLE, only)]
 
 
 def _await(wanted: Sequence[Endpoint], wait: float, as_json: bool) -> list[tuple[Endpoint, str]]:

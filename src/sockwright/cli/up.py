@@ -48,7 +48,6 @@ Examples:
 
 
 @click.command("up", epilog=EXAMPLES)
-@click.option("--dir", "directory", metavar="DIR", help="The directory that HTTP serves files from.")
 @click.option("--only", metavar="NAMES", help="Only these services or schemes, apart by commas.")
 @click.option("--lecture", is_flag=True, help="Use the lecture's ports: 12345, 5555, 8080, 8000.")
 @click.option("--lan", is_flag=True, help="Let others on the network in, not only this machine.")
@@ -64,7 +63,7 @@ def command(only: str | None, lecture: bool, open_page: bool, **options: Any) ->
     """Run every service in one process until Ctrl-C."""
     from sockwright.cli import running
 
-    postings = chosen(LECTURE if lecture else TABLE, only, options)
+    postings = chosen(LECTURE if lecture else TABLE, only)
 
     def show(listening: Sequence[Listening], journal: Journal) -> None:
         _show(listening, journal, lan=bool(options.get("lan")))
@@ -74,9 +73,7 @@ def command(only: str | None, lecture: bool, open_page: bool, **options: Any) ->
     raise manners.Stop(running.run(postings, title="up", show=show, move=True, **options))
 
 
-def chosen(
-    table: Sequence[tuple[str, tuple[str, ...], tuple[str, ...], int]], only: str | None, options: dict[str, Any]
-) -> list[Posting]:
+def chosen(table: Sequence[tuple[str, tuple[str, ...], tuple[str, ...], int]], only: str | None) -> list[Posting]:
     """Return the postings of `table` that `only` names by service, scheme or port; all without it.
 
     Raises: click.UsageError for a name that means nothing.
@@ -94,18 +91,10 @@ def chosen(
                 f"There are: {', '.join(sorted(known - {str(row[3]) for row in rows}))}"
             )
     return [
-        Posting(
-            Endpoint(scheme, LOOPBACK, port, tls=SCHEMES[scheme][1]), names, label=label, extra=_extra(scheme, options)
-        )
+        Posting(Endpoint(scheme, LOOPBACK, port, tls=SCHEMES[scheme][1]), names, label=label)
         for label, names, scheme, port in rows
         if not wanted or {label, scheme, str(port)} & set(wanted)
     ]
-
-
-def _extra(scheme: str, options: dict[str, Any]) -> dict[str, Any]:
-    if scheme in ("http", "https"):
-        return {"directory": options.get("directory") or ".", "site": True}
-    return {}
 
 
 def _show(listening: Sequence[Listening], journal: Journal, *, lan: bool) -> None:

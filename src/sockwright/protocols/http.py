@@ -250,12 +250,14 @@ class Http(Dialogue):
             return out
         if self._over:
             return NOTHING
+        if self._again:
+            self._held += data
+            return NOTHING
         out = []
         if self._content is not None:
             data = self._read_content(data, out, now)
         if self._held:
             data = self._held + data
-            self._again = self.congested = False
         self._advance(data, out, now)
         return out
 
@@ -276,6 +278,9 @@ class Http(Dialogue):
         elif not self._waits:
             self._close(out)
         return out
+
+    def taken(self, now: float) -> Actions:
+        return self._go_on([], now) if self._again else NOTHING
 
     def answered(self, ticket: int, outcomes: Sequence[Outcome], now: float) -> Actions:
         call, request = self._call, self._request
@@ -318,10 +323,8 @@ class Http(Dialogue):
         self.deadline = None
         limits = self._site.limits
         out: list[Action] = []
-        if self._over or self._waits:
+        if self._over or self._waits or self._again:
             return NOTHING
-        if self._again:
-            return self._go_on(out, now)
         if self._content is not None:
             words = f"the content came too slowly: less than {limits.body_rate} bytes a second"
         elif self._held:
@@ -416,7 +419,7 @@ class Http(Dialogue):
             self.deadline = None
             self.congested = len(self._held) > BEHIND
         elif self._again:
-            self.deadline = now
+            self.deadline = None
             self.congested = True
         elif self._held:
             self._since = self._since or now
@@ -556,6 +559,7 @@ class Http(Dialogue):
                 self._close(out)
             return
         self._request, self._closes = request, closes
+        self.congested = False
         self._stream = Streaming(answer, request, self._site.start, closes=closes)
         if answer.head is not None:
             out.append(self._stream.begin(answer.head, now))

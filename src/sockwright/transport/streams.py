@@ -179,9 +179,19 @@ class Stream(Driver, asyncio.Protocol):
             self.send(actions[0])
         elif actions:
             self.perform(actions)
-            if self.conversation.congested:
-                self._pace()
-        elif self.conversation.congested:
+        if self.conversation.congested:
+            self._pace()
+            if actions and not self.choked:
+                asyncio.get_running_loop().call_soon(self._taken)
+
+    def _taken(self) -> None:
+        """Let a conversation go on that has held something back until the peer takes what was sent."""
+        if self.conversation.congested and not self.choked and self.is_open:
+            self.last = now = time()
+            actions = self.conversation.taken(now)
+            if actions:
+                self.perform(actions)
+                asyncio.get_running_loop().call_soon(self._taken)
             self._pace()
 
     def eof_received(self) -> bool:
@@ -236,6 +246,7 @@ class Stream(Driver, asyncio.Protocol):
         self.choked = False
         self._release_writer()
         self._pace()
+        self._taken()
 
     # -- what the driver asks of us
 
