@@ -14,7 +14,7 @@ BASES = [
     "https://example.org",
     "http://u:p@127.0.0.1:8080/a//b/",
     "http://example.org/a/b?x/y/../z",
-    "file:///home/ann/index.html",
+    "file:///srv/ann/index.html",
     "mailto:a@b",
 ]
 PIECES = [
