@@ -305,6 +305,29 @@ def test_a_broken_file_is_told_and_a_new_one_is_made_once_it_is_gone(path: Path,
     journal.close()
 
 
+def test_a_file_that_is_damaged_inside_is_told_once(path: Path) -> None:
+    journal = Journal(path)
+    for _ in range(20):
+        converse(journal, b"x" * 50_000)
+        journal.flush()
+    journal.close()
+    with path.open("r+b") as file:
+        file.seek(16384)
+        file.write(os.urandom(path.stat().st_size - 16384))
+    said: list[str] = []
+    journal = Journal(path, limits=QUICK, complain=said.append)
+    number = converse(journal)
+    journal.flush()
+    wait_until(lambda: said)
+    for _ in range(20):
+        journal.flush()
+        time.sleep(0.01)  # some attempts more
+    assert len(said) == 1
+    assert "is broken, or not a journal; records stay in memory" in said[0]
+    assert journal.connection(number) is not None
+    journal.close()
+
+
 def test_a_newer_version_is_left_alone(path: Path) -> None:
     with sqlite3.connect(path) as db:
         db.execute(f"PRAGMA application_id = {APPLICATION}")

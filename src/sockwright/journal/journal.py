@@ -206,7 +206,7 @@ class Journal:
         changed = self._fold(rare) if rare else {}
         for follower in self._followers:
             self._tell(follower, batch)
-        self._keep(records, batch.first, changed)
+        self._keep(records, batch.first, changed, all_bulk=not rare)
 
     def _fold(self, rare: Sequence[Record]) -> dict[int, Connection]:
         room = self._connections_left.at(time.monotonic())
@@ -222,10 +222,10 @@ class Journal:
             self._unfollow(follower)
             self._say("follower", f"a follower failed and is told nothing more: {type(failed).__name__}: {failed}")
 
-    def _keep(self, records: Sequence[Record], first: int, changed: dict[int, Connection]) -> None:
+    def _keep(self, records: Sequence[Record], first: int, changed: dict[int, Connection], *, all_bulk: bool) -> None:
         """Pack what the allowance lets through, for memory and file."""
         now, last = time.monotonic(), records[-1][2]
-        records, left_out = thin(records, self._records_left.at(now))
+        records, left_out = thin(records, self._records_left.at(now), all_bulk)
         omitted = Counter(left_out)
         blob = pack(_with_omitted(records, omitted))
         allowed = self._bytes_left.at(now)

@@ -163,8 +163,7 @@ class Writer:
         for connection in (*live, *self._changed.values()):  # they began without a file, or with another one
             connection.first_batch = 0
             self._changed[connection.number] = connection
-        self._busy_since = 0.0
-        self._tell("")
+        self._busy_since = 0.0  # that the trouble is over is said when something was written
 
     def _meet(self, trouble: sqlite3.Error | OSError, now: float) -> None:
         if not is_busy(trouble):
