@@ -340,11 +340,15 @@ class Stream(Driver, asyncio.Protocol):
         if refusal is not None and refusal.trace:
             about = {"message": refusal.message, "trace": refusal.trace}
             self.journal.append((NOTE, self.number, time(), ("failed", about), 0))
+        self.end_session(session, refusal)
+
+    def end_session(self, session: StreamSession, refusal: Refusal | None) -> None:
+        """Tell the conversation that `session` is over, once: it returned, failed, or closed of itself."""
         if self._session is session:
             self._session = None
-        if self.is_open:
-            self.last = now = time()
-            self.perform(self.conversation.session_ended(refusal, now))
+            if self.is_open:
+                self.last = now = time()
+                self.perform(self.conversation.session_ended(refusal, now))
 
     def tell(self, data: bytes) -> None:
         if self._session is not None:
