@@ -5,8 +5,10 @@ from __future__ import annotations
 import errno
 import json
 import os
+import queue
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -23,6 +25,8 @@ from sockwright.workbench import Listening, PortTaken, Posting, lan_addresses, o
 
 # A person reads some lines a second; a bench makes thousands. What is above this many is counted.
 LINES_PER_SECOND = 40
+# Lines that wait for a terminal that takes none.
+LINES_WAITING = 1000
 
 Show = Callable[[Sequence[Listening], Journal], None]
 
@@ -51,7 +55,7 @@ def open_journal(options: Mapping[str, Any], command: str) -> Journal:
         except OSError as wrong:
             manners.remark(f"the journal stays in memory: cannot make {path.parent}: {wrong.strerror}")
             path = None
-    return Journal(path, command=command)
+    return Journal(path, command=command, complain=lambda text: manners.remark(f"journal: {text}") if text else None)
 
 
 def run(
@@ -84,8 +88,6 @@ async def _run(
                 show(bench.listening, journal)
             if options.get("ready_file"):
                 _write_ready_file(Path(options["ready_file"]), bench.listening)
-            if journal.trouble:
-                manners.remark(f"journal: {journal.trouble}")
             stop_printing = print_lines(journal, options)
             try:
                 number = await until_told_to_stop()
@@ -149,11 +151,20 @@ def print_lines(journal: Journal, options: Mapping[str, Any]) -> Callable[[], No
         return lambda: None
     from sockwright.journal.summary import Summaries
 
-    return journal.follow(_Printer(Summaries(), bool(options.get("as_json"))))
+    printer = _Printer(Summaries(), bool(options.get("as_json")))
+    unfollow = journal.follow(printer)
+
+    def stop() -> None:
+        journal.flush()
+        unfollow()
+        printer.close()
+
+    return stop
 
 
 class _Printer:
-    """Follows the journal in the writer's thread."""
+    """Follows the journal in the writer's thread, and prints in one of its own: a terminal stopped with Ctrl-S must
+    not stop the journal."""
 
     def __init__(self, summaries: Any, as_json: bool) -> None:
         self._summaries = summaries
@@ -161,26 +172,37 @@ class _Printer:
         self._second = 0.0
         self._printed = 0
         self._left_out = 0
+        self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._print, name="sockwright-lines", daemon=True)
+        self._thread.start()
 
     def __call__(self, entries: Sequence[Any]) -> None:
-        lines: list[str] = []
         for summary in self._summaries.ended(entries):
             now = time.monotonic()
             if now - self._second >= 1.0:
                 if self._left_out and not self._as_json:
-                    lines.append(f"... and {self._left_out} more in that second; sockwright log list shows them")
+                    self._lines.put(f"... and {self._left_out} more in that second; sockwright log list shows them")
                 self._second, self._printed, self._left_out = now, 0, 0
-            if self._printed < LINES_PER_SECOND:
+            if self._printed < LINES_PER_SECOND and self._lines.qsize() < LINES_WAITING:
                 self._printed += 1
-                lines.append(json.dumps(summary.as_dict(), ensure_ascii=False) if self._as_json else summary.line())
+                about = json.dumps(summary.as_dict(), ensure_ascii=False) if self._as_json else summary.line()
+                self._lines.put(about)
             else:
                 self._left_out += 1
-        if lines:
+
+    def _print(self) -> None:
+        while line := self._lines.get():
             try:
-                sys.stdout.write("\n".join(lines) + "\n")
-                sys.stdout.flush()
+                sys.stdout.write(line + "\n")
+                if self._lines.empty():
+                    sys.stdout.flush()
             except (OSError, ValueError):  # whoever read our lines is gone; the bench goes on
-                pass
+                return
+
+    def close(self) -> None:
+        """Print what is left, unless the terminal takes nothing."""
+        self._lines.put("")
+        self._thread.join(0.5)
 
 
 def port_taken(taken: PortTaken) -> manners.Stop:

@@ -197,6 +197,7 @@ class Stream(Driver, asyncio.Protocol):
     def eof_received(self) -> bool:
         self._turn.run()
         now = time()
+        self.append((RECEIVED, self.number, now, b"", 0))  # no bytes: the peer's FIN
         if not self._who:
             self._who, self._how = "peer", FIN
         if self.inbound is not None:
