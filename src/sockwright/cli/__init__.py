@@ -19,6 +19,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "up": ("up", "every service in one process: the main job"),
     "serve": ("serve", "one service on endpoints"),
     "call": ("call", "a client for each scheme"),
+    "decode": ("decode", "codebook client: prints the plain words for enciphered ones"),
     "symbols": ("symbols", "the warm-up: prints the symbol typed last"),
     "watch": ("watch", "a live tail of what goes over the wire"),
     "log": ("log", "its past: list, show, export, clear"),
