@@ -10,20 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.programs import Program, environment, run, running
+from tests.programs import Program, environment, run, running, with_real_ports
 from tests.terminal import at_terminal
 
 from sockwright.cli.explain import TOPICS, lesson, title
-
-# The port that a lesson writes, and what stands there.
-STANDARD = {
-    ("echo", "tcp"): 7007,
-    ("echo", "udp"): 7007,
-    ("discard", "udp"): 7009,
-    ("greet", "tcp"): 7017,
-    ("http", "http"): 7080,
-    ("https", "https"): 7443,
-}
 
 
 def blocks(topic: str, kind: str) -> list[str]:
@@ -67,12 +57,7 @@ def test_the_commands_in_a_lesson_work(bench: tuple[Path, Program], topic: str) 
         line, _, remark = line.partition("    # ")
         found = re.search(r"exit (\d+)", remark)
         expected = int(found[1]) if found is not None else 0
-        for (service, scheme), port in STANDARD.items():  # another `up` may hold the standard ports
-            line = re.sub(rf"(?<!\d)({scheme}\S*:){port}\b", rf"\g<1>{program.port(service, scheme)}", line)
-            if scheme == "http":
-                line = re.sub(rf"(?<= ):{port}\b", f":{program.port(service, scheme)}", line)
-        line = re.sub(r"tcp://:7080", f"tcp://:{program.port('http', 'http')}", line)
-        line = re.sub(r"tcp\+tls://:7443", f"tcp+tls://:{program.port('https', 'https')}", line)
+        line = with_real_ports(line, program)
         before, pipe, command = line.rpartition(" | ")
         words = shlex.split(command)
         assert words[0] == "sockwright"
