@@ -169,6 +169,24 @@ def test_files_of_others_are_left_alone(tmp_path: Path) -> None:
         open_store(str(text / "state.db"))
 
 
+def test_processes_that_come_and_go_do_not_part_the_others_from_the_file(tmp_path: Path) -> None:
+    """Whoever opens the file a second time must not lose the locks of the first (POSIX: closing gives up all)."""
+    file = str(tmp_path / "state.db")
+    here, again = open_store(file), open_store(file)
+    code = "import sys; from sockwright.stores import open_store as o; s = o(sys.argv[1]); "
+    try:
+        here.change("t", {b"a": b"1"})
+        told = Told(again)
+        for n in range(4):
+            words = [sys.executable, "-c", code + f"s.change('t', {{b'{n}': b'x'}}); s.close()", file]
+            subprocess.run(words, check=True)
+            until(lambda: len(told.tables.get("t", {})) == n + 2)
+        assert len(here.read("t")[1]) == 5
+    finally:
+        here.close()
+        again.close()
+
+
 def test_a_store_of_an_unknown_kind_names_the_nearest() -> None:
     with pytest.raises(ConfigError, match="Did you mean 'redis'"):
         open_store("reddis://127.0.0.1/0")

@@ -20,6 +20,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "serve": ("serve", "one service on endpoints"),
     "call": ("call", "a client for each scheme"),
     "decode": ("decode", "codebook client: prints the plain words for enciphered ones"),
+    "codebook": ("codebook", "manages codebooks: import, export, list, show, set, remove, make"),
     "symbols": ("symbols", "the warm-up: prints the symbol typed last"),
     "watch": ("watch", "a live tail of what goes over the wire"),
     "log": ("log", "its past: list, show, export, clear"),

@@ -94,8 +94,11 @@ class SqliteStore:
 
     def _connect(self) -> sqlite3.Connection:
         uri = f"{self.path.absolute().as_uri()}?mode={'ro' if self._read_only else 'rwc'}"
-        if not self._read_only:  # a peer's words are nobody else's business
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+        if not self._read_only:
+            # A peer's words are nobody else's business. Never a file that is there: to close any descriptor of it
+            # gives up all locks that this process has on it, and the next process would then delete the log.
+            with contextlib.suppress(FileExistsError):
+                os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         db = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=BUSY)
         try:
             db.execute("PRAGMA synchronous = FULL")
