@@ -66,8 +66,8 @@ def until(condition: Callable[[], Any], wait: float = WAIT) -> Any:
 def records(journal: Journal, kind: int | None = None) -> list[Record]:
     """Return what the journal holds in memory, oldest first."""
     journal.flush()
-    with journal._memory_lock:
-        blobs = [batch.blob for batch in journal._memory]
+    with journal._memory._lock:
+        blobs = [batch.blob for batch in journal._memory._batches]
     return [record for blob in blobs for record in unpack(blob) if kind is None or record[0] == kind]
 
 

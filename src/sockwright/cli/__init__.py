@@ -21,6 +21,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "call": ("call", "a client for each scheme"),
     "decode": ("decode", "codebook client: prints the plain words for enciphered ones"),
     "codebook": ("codebook", "manages codebooks: import, export, list, show, set, remove, make"),
+    "links": ("links", "check the links of pages, sites, files and sitemaps"),
     "symbols": ("symbols", "the warm-up: prints the symbol typed last"),
     "watch": ("watch", "a live tail of what goes over the wire"),
     "log": ("log", "its past: list, show, export, clear"),
