@@ -89,7 +89,7 @@ class Service:
     frame: str | None = None
     speaks_first: bool = False
     route: str = ""
-    only: str = ""  # "stream" or "datagram" where it makes sense over one of them alone
+    only: str = ""  # where it makes sense alone: over a "stream", a "datagram", or either, but without names ("line")
     parameters: tuple[_Parameter, ...] = ()
     returns: Any = Any
     doc: str = ""

@@ -19,6 +19,8 @@ from sockwright.binding import Service
 from sockwright.endpoint import LOOPBACK, Endpoint, Peer, parse
 from sockwright.errors import ConfigError
 from sockwright.journal.journal import Journal
+from sockwright.stores import Store
+from sockwright.stores.memory import MemoryStore
 from sockwright.transport import tls
 from sockwright.transport.datagrams import DatagramServer
 from sockwright.transport.doors import StreamServer
@@ -80,14 +82,14 @@ class Workbench:
     """Services on endpoints, running. Made by `open_bench`; used from the loop's thread."""
 
     def __init__(
-        self, journal: Journal, limits: Limits, staff: Staff, trouble: Callable[[str], None], store: Any = None
+        self, journal: Journal, limits: Limits, staff: Staff, trouble: Callable[[str], None], store: Store | None = None
     ) -> None:
         self.journal = journal
         self.limits = limits
         self.listening: list[Listening] = []
         self._staff = staff
         self._trouble = trouble
-        self._context = services.Context(now=time.time, store=store)
+        self.context = services.Context(now=time.time, store=store or MemoryStore())
         self._offered: dict[str, Sequence[Service]] = {}
         self._most = most_connections(limits.connections, raise_descriptor_limit())
         self._own_ports: set[int] = set()
@@ -98,7 +100,7 @@ class Workbench:
         Raises: ConfigError where there is no such service.
         """
         if name not in self._offered:
-            self._offered[name] = services.offered(name, self._context)
+            self._offered[name] = services.offered(name, self.context)
         return self._offered[name]
 
     def listen(self, posting: Posting, *, lan: bool = False, move: bool = False) -> Listening:
@@ -176,7 +178,7 @@ async def open_bench(
     limits: Limits | None = None,
     *,
     trouble: Callable[[str], None] = lambda text: None,
-    store: Any = None,
+    store: Store | None = None,
     grace: float | None = None,
 ) -> AsyncIterator[Workbench]:
     """Hold a bench: yields a `Workbench`, and drains it at the end."""
@@ -218,7 +220,14 @@ class BenchThread:
         host, port = bench.serve("tcp://:0", "echo")
     """
 
-    def __init__(self, journal: Journal | None = None, limits: Limits | None = None, grace: float = 1.0) -> None:
+    def __init__(
+        self,
+        journal: Journal | None = None,
+        limits: Limits | None = None,
+        grace: float = 1.0,
+        store: Store | None = None,
+    ) -> None:
+        self._store = store
         self.journal = journal or Journal(None)
         self.troubles: list[str] = []
         self._limits = limits or Limits()
@@ -238,7 +247,9 @@ class BenchThread:
 
     async def _hold(self, ready: Future[None]) -> None:
         self._stop = asyncio.Event()
-        async with open_bench(self.journal, self._limits, trouble=self.troubles.append, grace=self._grace) as bench:
+        async with open_bench(
+            self.journal, self._limits, trouble=self.troubles.append, store=self._store, grace=self._grace
+        ) as bench:
             self._bench = bench
             ready.set_result(None)
             await self._stop.wait()

@@ -19,6 +19,8 @@ VERBS: dict[str, tuple[str, str]] = {
     "up": ("up", "every service in one process: the main job"),
     "serve": ("serve", "one service on endpoints"),
     "call": ("call", "a client for each scheme"),
+    "decode": ("decode", "codebook client: prints the plain words for enciphered ones"),
+    "codebook": ("codebook", "manages codebooks: import, export, list, show, set, remove, make"),
     "links": ("links", "check the links of pages, sites, files and sitemaps"),
     "symbols": ("symbols", "the warm-up: prints the symbol typed last"),
     "watch": ("watch", "a live tail of what goes over the wire"),

@@ -14,11 +14,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sockwright import __version__, config
+from sockwright import __version__, config, stores
 from sockwright.cli import manners
 from sockwright.endpoint import parse
 from sockwright.errors import ConfigError
 from sockwright.journal.journal import Journal
+from sockwright.stores import Store
 from sockwright.transport import loop
 from sockwright.transport.limits import Limits
 from sockwright.workbench import Listening, PortTaken, Posting, lan_addresses, open_bench, until_told_to_stop
@@ -58,26 +59,45 @@ def open_journal(options: Mapping[str, Any], command: str) -> Journal:
     return Journal(path, command=command, complain=lambda text: manners.remark(f"journal: {text}") if text else None)
 
 
+def open_state(options: Mapping[str, Any]) -> Store:
+    """Return the store that `--store` names; without it `state.db` in the user's data folder.
+
+    Where the latter cannot be had, state stays in memory, which is said.
+
+    Raises: Stop for a `--store` that is not there.
+    """
+    url = options.get("store")
+    try:
+        return stores.open_store(url or str(config.home().data / "state.db"))
+    except stores.Unavailable as wrong:
+        if url:
+            raise manners.Stop(manners.UNREACHABLE, str(wrong), "--store memory does without") from None
+        manners.remark(f"{wrong}: it stays in memory, and goes when this ends")
+        return stores.open_store("memory")
+
+
 def run(
     postings: Sequence[Posting], *, title: str, show: Show | None = None, move: bool = False, **options: Any
 ) -> int:
     """Run a bench with `postings` until SIGINT or SIGTERM; return the exit code."""
+    store = open_state(options)
     journal = open_journal(options, title)
     try:
-        return loop.run(_run(postings, journal, show or _show_listening, move, options))
+        return loop.run(_run(postings, journal, store, show or _show_listening, move, options))
     except PortTaken as taken:
         raise port_taken(taken) from None
     finally:
         journal.close()
+        store.close()
 
 
 async def _run(
-    postings: Sequence[Posting], journal: Journal, show: Show, move: bool, options: Mapping[str, Any]
+    postings: Sequence[Posting], journal: Journal, store: Store, show: Show, move: bool, options: Mapping[str, Any]
 ) -> int:
     limits = limits_of(options)
     lan = bool(options.get("lan"))
     try:
-        async with open_bench(journal, limits, trouble=manners.remark) as bench:
+        async with open_bench(journal, limits, trouble=manners.remark, store=store) as bench:
             for each in postings:
                 bench.listen(each, lan=lan, move=move)
             if lan:

@@ -24,9 +24,10 @@ TABLE: tuple[tuple[str, tuple[str, ...], tuple[str, ...], int], ...] = (
     ("time", ("time",), ("tcp", "udp"), 7013),
     ("greet", ("greet",), ("tcp", "udp"), 7017),
     ("symbols", ("symbols",), ("tcp",), 7019),
-    ("http", ("parity", "echo", "time"), ("http",), 7080),
-    ("https", ("parity", "echo", "time"), ("https",), 7443),
-    ("xmlrpc", ("parity", "echo", "time", "validator1"), ("xmlrpc",), 7081),
+    ("codebook", ("codebook",), ("tcp", "udp"), 7053),
+    ("http", ("parity", "codebook", "echo", "time"), ("http",), 7080),
+    ("https", ("parity", "codebook", "echo", "time"), ("https",), 7443),
+    ("xmlrpc", ("parity", "codebook", "echo", "time", "validator1"), ("xmlrpc",), 7081),
 )
 
 # The lecture's own ports, so that its client programs work against us unchanged.
@@ -56,6 +57,7 @@ Examples:
 @click.option("--grace", metavar="TIME", help="How long conversations may go on after SIGTERM (5s).")
 @click.option("--max-connections", type=click.IntRange(1), metavar="N", help="Connections at once.")
 @click.option("--no-journal", is_flag=True, help="Keep what happens in memory only.")
+@click.option("--store", metavar="URL", help="Where state is kept: a file, redis://HOST:PORT/DB, memory.")
 @click.option("--ready-file", metavar="FILE", help="Write the real endpoints there (JSON) once they answer.")
 @click.option("--quiet", "-q", is_flag=True, help="Do not print a line per connection.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
@@ -145,6 +147,9 @@ def _tries(listening: Sequence[Listening]) -> list[tuple[str, str]]:
         tries.append((f"sockwright call tcp://:{port} hello", f"nc -N 127.0.0.1 {port}"))
     if port := at.get(("greet", "udp")):
         tries.append((f"sockwright call udp://:{port} hello", f"echo hello | nc -u -w1 127.0.0.1 {port}"))
+    if port := at.get(("codebook", "tcp")):
+        place = "" if port == 7053 else f"--at :{port} "
+        tries.append((f"sockwright decode {place}khoor zruog", f"echo khoor zruog | nc -N 127.0.0.1 {port}"))
     if port := at.get(("xmlrpc", "xmlrpc")):
         tries.append((f"sockwright call xmlrpc://:{port} is_even 4", ""))
     if port := at.get(("http", "http")) or at.get(("hello", "http")):
