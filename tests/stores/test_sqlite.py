@@ -180,7 +180,7 @@ def test_processes_that_come_and_go_do_not_part_the_others_from_the_file(tmp_pat
         for n in range(4):
             words = [sys.executable, "-c", code + f"s.change('t', {{b'{n}': b'x'}}); s.close()", file]
             subprocess.run(words, check=True)
-            until(lambda: len(told.tables.get("t", {})) == n + 2)
+            until(lambda: len(told.tables.get("t", {})) == n + 2)  # noqa: B023 - waited for here and now
         assert len(here.read("t")[1]) == 5
     finally:
         here.close()
