@@ -20,8 +20,10 @@ _PUBLIC = {
     "Response": "wire.exchange",
     "ServiceError": "errors",
     "Session": "session",
+    "User": "wire.people",
     "call": "client",
     "connect": "client",
+    "join": "client.people",
     "service": "binding",
 }
 
@@ -34,9 +36,11 @@ __all__ = [
     "Response",
     "ServiceError",
     "Session",
+    "User",
     "__version__",
     "call",
     "connect",
+    "join",
     "service",
 ]
 

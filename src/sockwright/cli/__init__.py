@@ -21,6 +21,8 @@ VERBS: dict[str, tuple[str, str]] = {
     "call": ("call", "a client for each scheme"),
     "decode": ("decode", "codebook client: prints the plain words for enciphered ones"),
     "codebook": ("codebook", "manages codebooks: import, export, list, show, set, remove, make"),
+    "join": ("join", "people client: says who you are and stays"),
+    "people": ("people", "who is connected"),
     "links": ("links", "check the links of pages, sites, files and sitemaps"),
     "symbols": ("symbols", "the warm-up: prints the symbol typed last"),
     "watch": ("watch", "a live tail of what goes over the wire"),

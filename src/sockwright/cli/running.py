@@ -22,7 +22,7 @@ from sockwright.journal.journal import Journal
 from sockwright.stores import Store
 from sockwright.transport import loop
 from sockwright.transport.limits import Limits
-from sockwright.workbench import Listening, PortTaken, Posting, lan_addresses, open_bench, until_told_to_stop
+from sockwright.workbench import Listening, PortTaken, Posting, Workbench, lan_addresses, open_bench, until_told_to_stop
 
 # A person reads some lines a second; a bench makes thousands. What is above this many is counted.
 LINES_PER_SECOND = 40
@@ -108,7 +108,7 @@ async def _run(
                 show(bench.listening, journal)
             if options.get("ready_file"):
                 _write_ready_file(Path(options["ready_file"]), bench.listening)
-            stop_printing = print_lines(journal, options)
+            stop_printing = show_people(bench, options) or print_lines(journal, options)
             try:
                 number = await until_told_to_stop()
             finally:
@@ -163,6 +163,16 @@ def _warn_of_lan(listening: Sequence[Listening]) -> None:
     ports = ", ".join(sorted({str(one.endpoint.port) for one in listening}, key=int))
     reach = ", ".join(lan_addresses()) or "no address found"
     manners.remark(f"warning: --lan: everybody on the network can reach ports {ports} at {reach}")
+
+
+def show_people(bench: Workbench, options: Mapping[str, Any]) -> Callable[[], None] | None:
+    """Show who is connected where that is all that is served; return how to stop it, None where it is not."""
+    if options.get("quiet") or {name for one in bench.listening for name in one.posting.services} != {"people"}:
+        return None
+    from sockwright.cli import people_table
+    from sockwright.services.people import registry_of
+
+    return people_table.show(registry_of(bench.context), bool(options.get("as_json")))
 
 
 def print_lines(journal: Journal, options: Mapping[str, Any]) -> Callable[[], None]:

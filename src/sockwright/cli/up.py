@@ -25,9 +25,10 @@ TABLE: tuple[tuple[str, tuple[str, ...], tuple[str, ...], int], ...] = (
     ("greet", ("greet",), ("tcp", "udp"), 7017),
     ("symbols", ("symbols",), ("tcp",), 7019),
     ("codebook", ("codebook",), ("tcp", "udp"), 7053),
-    ("http", ("parity", "codebook", "echo", "time"), ("http",), 7080),
-    ("https", ("parity", "codebook", "echo", "time"), ("https",), 7443),
-    ("xmlrpc", ("parity", "codebook", "echo", "time", "validator1"), ("xmlrpc",), 7081),
+    ("people", ("people",), ("tcp",), 7079),
+    ("http", ("parity", "codebook", "people", "echo", "time"), ("http",), 7080),
+    ("https", ("parity", "codebook", "people", "echo", "time"), ("https",), 7443),
+    ("xmlrpc", ("parity", "codebook", "people", "echo", "time", "validator1"), ("xmlrpc",), 7081),
 )
 
 # The lecture's own ports, so that its client programs work against us unchanged.
@@ -150,6 +151,9 @@ def _tries(listening: Sequence[Listening]) -> list[tuple[str, str]]:
     if port := at.get(("codebook", "tcp")):
         place = "" if port == 7053 else f"--at :{port} "
         tries.append((f"sockwright decode {place}khoor zruog", f"echo khoor zruog | nc -N 127.0.0.1 {port}"))
+    if port := at.get(("people", "tcp")):
+        place = "" if port == 7079 else f" --at :{port}"
+        tries.append((f"sockwright join Ann 30{place}", f"sockwright people --follow{place}"))
     if port := at.get(("xmlrpc", "xmlrpc")):
         tries.append((f"sockwright call xmlrpc://:{port} is_even 4", ""))
     if port := at.get(("http", "http")) or at.get(("hello", "http")):

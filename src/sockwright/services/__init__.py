@@ -26,6 +26,7 @@ SERVICES: Mapping[str, tuple[str, str]] = {
     "symbols": ("symbols", "a stream of the last symbol the peer sent"),
     "hello": ("hello", "http: Hello World! to every GET"),
     "codebook": ("codebook", "a list of enciphered words in, the plain words out"),
+    "people": ("people", "a peer says who it is and stays; all see who is connected"),
     "parity": ("parity", "is_even: the lecture's call"),
     "validator1": ("validator1", "the nine calls of the XML-RPC validation suite"),
 }

@@ -70,6 +70,7 @@ class Stream(Driver, asyncio.Protocol):
         "_swallowed",
         "_transport",
         "_turn",
+        "_watched",
         "_who",
         "_writable",
         "append",
@@ -116,6 +117,7 @@ class Stream(Driver, asyncio.Protocol):
         self._linger_until = 0.0
         self._stalled = 0.0
         self._swallowed = 0
+        self._watched = False
         self._session: StreamSession | None = None
         self._session_task: asyncio.Task[None] | None = None
         self._writable: asyncio.Future[None] | None = None
@@ -373,6 +375,20 @@ class Stream(Driver, asyncio.Protocol):
         if self.write is None:
             raise ConnectionResetError(f"{self.peer} is gone")
 
+    def watch(self, seconds: float) -> None:
+        """Let TCP ask after a silent peer, so that one that vanished is noticed within `seconds`; idle it may be."""
+        self._watched = True
+        if self.sock is None:
+            return
+        idle = max(int(seconds) // 2, 1)
+        between = max((int(seconds) - idle) // 2, 1)
+        # What a system does not have it does not notice so soon.
+        settings = (("TCP_KEEPIDLE", idle), ("TCP_KEEPALIVE", idle), ("TCP_KEEPINTVL", between), ("TCP_KEEPCNT", 2))
+        for name, value in (*settings, ("TCP_USER_TIMEOUT", int(seconds * 1000))):
+            if hasattr(socket, name):
+                with contextlib.suppress(OSError):
+                    self.sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
     def _release_writer(self) -> None:
         if self._writable is not None:
             if not self._writable.done():
@@ -425,7 +441,7 @@ class Stream(Driver, asyncio.Protocol):
             self._who, self._how = "us", TIMEOUT
             self._reason = f"the peer took nothing for {duration_text(limits.write_stall)}"
             self.reset()
-        elif now - self.last > limits.idle:
+        elif now - self.last > limits.idle and not self._watched:
             self.finish(f"idle for {duration_text(limits.idle)}", how=TIMEOUT)
 
     def retire(self, now: float) -> None:
