@@ -21,10 +21,12 @@ from sockwright.errors import ConfigError
 from sockwright.journal.journal import Journal
 from sockwright.transport import tls
 from sockwright.transport.datagrams import DatagramServer
+from sockwright.transport.dial import client_context
 from sockwright.transport.doors import StreamServer
 from sockwright.transport.driver import Staff
 from sockwright.transport.limits import RESERVED_DESCRIPTORS, Limits, most_connections, raise_descriptor_limit
 from sockwright.transport.loop import LoopThread, spare_the_collector
+from sockwright.transport.tap import Tape, TapServer
 
 T = TypeVar("T")
 
@@ -47,10 +49,12 @@ class Posting:
     limits: Mapping[str, object] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
     label: str = ""
+    target: Endpoint | None = None  # a tap's: where what comes is relayed to
+    tape: Tape | None = None  # told of every record of a tap, with all its bytes
 
     @property
     def name(self) -> str:
-        return self.label or self.services[0]
+        return self.label or (self.services[0] if self.services else "tap")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +113,10 @@ class Workbench:
         endpoint = posting.endpoint
         offered = [service for name in posting.services for service in self.offered(name)]
         frame = posting.frame or endpoint.options.get("frame")
-        opening = protocols.open_with(endpoint.protocol, protocols.Terms(offered, frame, posting.limits, posting.extra))
+        opening: Any = None
+        if posting.target is None:
+            terms = protocols.Terms(offered, frame, posting.limits, posting.extra)
+            opening = protocols.open_with(endpoint.protocol, terms)
         hosts = listening_hosts(endpoint.host, lan)
         port = endpoint.port
         for attempt in range(TRIES):
@@ -147,6 +154,19 @@ class Workbench:
         context = None
         if endpoint.tls:
             context = tls.server_context(endpoint.options.get("cert"), endpoint.options.get("key"), own_names())
+        if posting.target is not None:
+            return TapServer(
+                endpoint,
+                posting.target,
+                tape=posting.tape,
+                target_tls=client_context(posting.target) if posting.target.tls else None,
+                staff=self._staff,
+                journal=self.journal,
+                limits=self.limits,
+                most=self._most // 2,  # each takes two descriptors
+                tls=context,
+                trouble=self._trouble,
+            )
         return StreamServer(
             endpoint,
             name,

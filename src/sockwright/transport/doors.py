@@ -13,7 +13,7 @@ import ssl
 from collections import Counter
 from collections.abc import Callable
 from time import time
-from typing import Any
+from typing import Any, Protocol
 
 from sockwright.conversation import Opening
 from sockwright.endpoint import Endpoint, Peer
@@ -23,6 +23,16 @@ from sockwright.transport.limits import ACCEPT_REST, ACCEPTS_PER_TURN, BACKLOG, 
 from sockwright.transport.streams import Stream
 
 _OUT_OF_DESCRIPTORS = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+
+
+class Connected(Protocol):
+    """What a door asks of each connection that came through it."""
+
+    def sweep(self, now: float) -> None: ...
+
+    def retire(self, now: float) -> None: ...
+
+    def give_up(self) -> None: ...
 
 
 class StreamServer:
@@ -49,7 +59,7 @@ class StreamServer:
         self.limits = limits
         self.most = most
         self.tls = tls
-        self.streams: dict[Stream, None] = {}
+        self.streams: dict[Connected, None] = {}
         self.total = 0
         self._opening = opening
         self._trouble = trouble
@@ -165,6 +175,10 @@ class StreamServer:
         self._present += 1
         self._sources[peer.host] += 1
         self.total += 1
+        self.begin(sock, peer)
+
+    def begin(self, sock: socket.socket, peer: Peer) -> None:
+        """Make a connection of what was accepted. A tap has its own idea of that."""
         stream = Stream(self, sock, peer, self._opening())
         self.staff.spawn(self._connect(stream, sock))
 
@@ -177,7 +191,7 @@ class StreamServer:
         except (OSError, ssl.SSLError, TimeoutError) as trouble:
             sock.close()
             if stream not in self.streams and stream.sock is not None:
-                stream.never_began(trouble, _tls_hint(trouble))
+                stream.never_began(trouble, tls_hint(trouble))
                 self.gone(stream.peer)
 
     def gone(self, peer: Peer) -> None:
@@ -231,7 +245,8 @@ class StreamServer:
         return True
 
 
-def _tls_hint(trouble: Exception) -> str:
+def tls_hint(trouble: Exception) -> str:
+    """Return what a failed handshake looks like to somebody who has seen many, "" where nothing comes to mind."""
     words = str(trouble)
     if "HTTP_REQUEST" in words:
         return " (this looks like plain HTTP: the client must say https)"
