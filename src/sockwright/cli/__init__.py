@@ -18,6 +18,7 @@ from sockwright.cli import manners
 VERBS: dict[str, tuple[str, str]] = {
     "up": ("up", "every service in one process: the main job"),
     "serve": ("serve", "one service on endpoints"),
+    "tap": ("tap", "a recording relay between any client and any server"),
 }
 
 EXAMPLES = """\b

@@ -124,7 +124,8 @@ def _show_listening(listening: Sequence[Listening], journal: Journal) -> None:
     print(f"sockwright {__version__}   {where_journal_is(journal)}")
     for one in listening:
         moved = f"   (port {one.moved_from} is taken)" if one.moved_from else ""
-        print(f"  {one.name}  {one.endpoint}{moved}")
+        to = f" -> {one.posting.target}" if one.posting.target is not None else ""
+        print(f"  {one.name}  {one.endpoint}{to}{moved}")
     print("Ctrl-C stops.", flush=True)
 
 

@@ -19,7 +19,7 @@ import select
 import socket
 import ssl
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import time
 from typing import Any, cast
 
@@ -31,6 +31,7 @@ from sockwright.journal.records import (
     ERROR,
     FIN,
     NOTE,
+    OPENED,
     RECEIVED,
     RST,
     SENT,
@@ -46,31 +47,32 @@ _RESET = struct.pack("ii", 1, 0)
 # The target must answer within so many seconds; a person waits no longer without a word.
 DIAL_WAIT = 5.0
 
-Tape = Callable[[Record], Any]
+Tape = Callable[[Sequence[Record]], Any]
 
 
 class Side(asyncio.Protocol):
     """One of a relay's two connections. `data_received` is the hot path: one call, one clock, one tuple per read."""
 
     __slots__ = (
-        "_append",
         "_early",
+        "_flush",
         "_keep",
         "_kept_apart",
-        "_kind",
-        "_number",
-        "_write",
+        "_pending",
+        "_soon",
         "choked",
         "chunks",
         "ended",
         "gone",
         "is_near",
+        "kind",
+        "number",
         "other",
         "reading",
         "relay",
         "size",
-        "tape",
         "transport",
+        "write",
     )
 
     other: Side
@@ -84,12 +86,13 @@ class Side(asyncio.Protocol):
         self.reading = False
         self.choked = False  # it does not take what we write
         self.transport: asyncio.Transport | None = None
-        self.tape: Tape | None = relay.server.tape
         self._early: list[bytes] = []  # a banner that came before the client's side was there
-        self._write: Callable[[bytes], None] = self._early.append
-        self._append = relay.server.journal.append
-        self._kind = RECEIVED if is_near else SENT
-        self._number = relay.number
+        self.write: Callable[[bytes], None] = self._early.append
+        self.kind = RECEIVED if is_near else SENT
+        self.number = relay.number
+        self._pending = relay.server.pending
+        self._flush = relay.server.flush
+        self._soon = relay.server.soon
         self._keep = relay.server.limits.body_kept
         self._kept_apart = relay.server.limits.chunk_kept
 
@@ -103,16 +106,14 @@ class Side(asyncio.Protocol):
             self.relay.joined()
 
     def data_received(self, data: bytes) -> None:
-        size = len(data)
-        self.size += size
-        self.chunks += 1
-        now = time()
-        self._append((self._kind, self._number, now, data if size <= 1024 else self._kept(data), size))
-        if self.tape is not None:
-            self.tape((self._kind, self._number, now, data, size))
-        self._write(data)
+        # Only put down here; `TapServer.flush` does the rest for all sides at the end of the loop's turn. So the
+        # kernel's reads, our Python and the kernel's writes each run hot, instead of turn about: a tenth faster.
+        if not self._pending:
+            self._soon(self._flush)
+        self._pending.append((self, data))
 
     def eof_received(self) -> bool:
+        self._flush()
         self.ended = True
         relay = self.relay
         now = time()
@@ -126,16 +127,18 @@ class Side(asyncio.Protocol):
 
     def note_end(self, now: float) -> None:
         """Record this side's FIN."""
-        record: Record = (RECEIVED, self._number, now, b"", 0)
+        record: Record = (RECEIVED, self.number, now, b"", 0)
         if not self.is_near:
-            record = (NOTE, self._number, now, ("half-close", {"by": "target"}), 0)
-        self._append(record)
-        if self.tape is not None:
-            self.tape((self._kind, self._number, now, b"", 0))
+            record = (NOTE, self.number, now, ("half-close", {"by": "target"}), 0)
+        server = self.relay.server
+        server.journal.append(record)
+        if server.tape is not None:
+            server.tape([(self.kind, self.number, now, b"", 0)])
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._flush()
         self.gone = True
-        self.other._write = _nowhere
+        self.other.write = _nowhere
         relay = self.relay
         if exc is not None and not relay.over:
             broken = isinstance(exc, ConnectionResetError | BrokenPipeError | ConnectionAbortedError)
@@ -160,9 +163,9 @@ class Side(asyncio.Protocol):
     def attach(self) -> None:
         """Let what this side reads go to the other one."""
         assert self.other.transport is not None
-        self._write = self.other.transport.write
+        self.write = self.other.transport.write
         for data in self._early:
-            self._write(data)
+            self.write(data)
         self._early.clear()
 
     def pace(self) -> None:
@@ -196,7 +199,7 @@ class Side(asyncio.Protocol):
 
     def reset(self) -> None:
         """Break off (RST)."""
-        self._write = _nowhere
+        self.write = _nowhere
         transport = self.transport
         if transport is None or self.gone:
             return
@@ -219,7 +222,7 @@ class Side(asyncio.Protocol):
         asking.register(number, 0)
         return any(event & select.POLLERR for _, event in asking.poll(0))
 
-    def _kept(self, data: bytes) -> bytes:
+    def kept(self, data: bytes) -> bytes:
         """Return what the journal keeps of `data`: all of it while the connection's allowance lasts."""
         size = len(data)
         if size <= self._keep:
@@ -248,7 +251,7 @@ class Relay:
         opened = server.opened(sock, peer)
         self.number = server.journal.begin(now, opened)
         if server.tape is not None:
-            server.tape((0, self.number, now, opened, 0))
+            server.tape([(OPENED, self.number, now, opened, 0)])
         self.near = Side(self, True)
         self.far = Side(self, False)
         self.near.other, self.far.other = self.far, self.near
@@ -336,7 +339,7 @@ class Relay:
         now = time()
         self.server.journal.append((ENDED, self.number, now, ended, 0))
         if self.server.tape is not None:
-            self.server.tape((ENDED, self.number, now, ended, 0))
+            self.server.tape([(ENDED, self.number, now, ended, 0)])
         self.sock = None
         self.server.gone(self.peer)
 
@@ -382,6 +385,7 @@ class TapServer(StreamServer):
     def __init__(
         self,
         endpoint: Endpoint,
+        service: str,
         target: Endpoint,
         *,
         tape: Tape | None = None,
@@ -389,11 +393,30 @@ class TapServer(StreamServer):
         dial_wait: float = DIAL_WAIT,
         **options: Any,
     ) -> None:
-        super().__init__(endpoint, f"tap {target.authority}", Dialogue, **options)
+        super().__init__(endpoint, service, Dialogue, **options)
         self.target = target
         self.target_tls = target_tls
         self.tape = tape
         self.dial_wait = dial_wait
+        self.pending: list[tuple[Side, bytes]] = []  # read in this turn of the loop
+        self.soon = self._loop.call_soon
+
+    def flush(self) -> None:
+        """Record and relay what was read in this turn of the loop."""
+        if not self.pending:
+            return
+        pending = self.pending[:]
+        self.pending.clear()
+        append, tape = self.journal.append, self.tape
+        now = time()
+        if tape is not None:
+            tape([(side.kind, side.number, now, data, len(data)) for side, data in pending])
+        for side, data in pending:
+            size = len(data)
+            side.size += size
+            side.chunks += 1
+            append((side.kind, side.number, now, data if size <= 1024 else side.kept(data), size))
+            side.write(data)
 
     def far_options(self) -> dict[str, Any]:
         """Return what the loop must know to dial the target."""
