@@ -19,7 +19,6 @@ from sockwright.binding import Service
 from sockwright.endpoint import LOOPBACK, Endpoint, Peer, parse
 from sockwright.errors import ConfigError
 from sockwright.journal.journal import Journal
-from sockwright.journal.recognise import Recogniser
 from sockwright.transport import tls
 from sockwright.transport.datagrams import DatagramServer
 from sockwright.transport.dial import client_context
@@ -96,7 +95,6 @@ class Workbench:
         self._offered: dict[str, Sequence[Service]] = {}
         self._most = most_connections(limits.connections, raise_descriptor_limit())
         self._own_ports: set[int] = set()
-        self._recognises = False
 
     def offered(self, name: str) -> Sequence[Service]:
         """Return what the service `name` offers; made once, so that all endpoints share its state.
@@ -157,9 +155,6 @@ class Workbench:
         if endpoint.tls:
             context = tls.server_context(endpoint.options.get("cert"), endpoint.options.get("key"), own_names())
         if posting.target is not None:
-            if not self._recognises:
-                self._recognises = True
-                self.journal.follow(Recogniser(self.journal.append))
             return TapServer(
                 endpoint,
                 name,

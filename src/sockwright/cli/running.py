@@ -90,6 +90,7 @@ async def _run(
             try:
                 number = await until_told_to_stop()
             finally:
+                journal.flush()  # who has ended by now is told of
                 stop_printing()
             connections = sum(len(getattr(one.server, "streams", ())) for one in bench.listening)
             if connections:

@@ -1,18 +1,11 @@
-"""Which protocol is spoken on a relayed connection: found from its first recorded bytes, in the writer's thread.
+"""Which protocol is spoken on a relayed connection: found from the first bytes of each side.
 
-A guess that is only told, never acted on: no byte depends on it. The bytes that decide are the first of each side;
-who speaks first decides where they could be several things.
+A guess that is only told, never acted on: no byte depends on it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from time import time
-
-from sockwright.journal.batch import Batch
-from sockwright.journal.connections import SPEAKS
-from sockwright.journal.records import ENDED, NOTE, OPENED, RECEIVED, SENT, Entry, Record
 
 # Bytes of each side that are looked at; an XML-RPC call shows itself behind its head.
 LOOKED_AT = 4096
@@ -48,39 +41,3 @@ def _is_text_line(said: bytes) -> bool:
         return line.decode().rstrip("\r").isprintable()
     except UnicodeDecodeError:
         return False
-
-
-class Recogniser:
-    """Follows the journal; adds a note to each relayed connection whose protocol can be seen."""
-
-    def __init__(self, append: Callable[[Record], None]) -> None:
-        self._append = append
-        self._open: dict[int, list[bytes]] = {}  # number -> what client and server said first, while undecided
-
-    def __call__(self, entries: Sequence[Entry]) -> None:
-        records = entries.records if isinstance(entries, Batch) else [record for _, record in entries]
-        rare = entries.rare if isinstance(entries, Batch) else records
-        for record in rare:
-            if record[0] == OPENED and record[3].role == "tap" and record[3].proto == "tcp":
-                self._open[record[1]] = [b"", b""]
-        if not self._open:  # the usual case under load: nothing to look for
-            return
-        for kind, number, _, payload, *_ in records:
-            if kind in (RECEIVED, SENT) and number in self._open:
-                self._heard(number, kind == SENT, payload)
-        for record in rare:
-            if record[0] == ENDED:
-                self._open.pop(record[1], None)
-
-    def _heard(self, number: int, by_server: bool, data: bytes) -> None:
-        said = self._open[number]
-        said[by_server] = (said[by_server] + data)[:LOOKED_AT]
-        name = protocol_of(said[0], said[1])
-        # A POST may yet turn out to be a call; two sides that both said much and nothing known stay "tcp".
-        waits = name in ("", "http", "lines") and not (said[0] and said[1])
-        if name == "http" and not said[0].startswith(b"POST "):
-            waits = False
-        if not waits or min(map(len, said)) >= LOOKED_AT:
-            del self._open[number]
-            if name:
-                self._append((NOTE, number, time(), (SPEAKS, {"protocol": name}), 0))

@@ -26,6 +26,8 @@ from typing import Any, cast
 from sockwright.config import duration_text
 from sockwright.conversation import Dialogue
 from sockwright.endpoint import Endpoint, Peer
+from sockwright.journal.connections import SPEAKS
+from sockwright.journal.recognise import LOOKED_AT, protocol_of
 from sockwright.journal.records import (
     ENDED,
     ERROR,
@@ -47,6 +49,9 @@ _RESET = struct.pack("ii", 1, 0)
 # The target must answer within so many seconds; a person waits no longer without a word.
 DIAL_WAIT = 5.0
 
+# Reads of each side that are listened to, to tell which protocol this is: a head and its body may come apart.
+LISTEN = 4
+
 Tape = Callable[[Sequence[Record]], Any]
 
 
@@ -64,6 +69,7 @@ class Side(asyncio.Protocol):
         "chunks",
         "ended",
         "gone",
+        "heard",
         "is_near",
         "kind",
         "number",
@@ -89,6 +95,7 @@ class Side(asyncio.Protocol):
         self._early: list[bytes] = []  # a banner that came before the client's side was there
         self.write: Callable[[bytes], None] = self._early.append
         self.kind = RECEIVED if is_near else SENT
+        self.heard = b""  # the first of what was read here
         self.number = relay.number
         self._pending = relay.server.pending
         self._flush = relay.server.flush
@@ -163,10 +170,19 @@ class Side(asyncio.Protocol):
     def attach(self) -> None:
         """Let what this side reads go to the other one."""
         assert self.other.transport is not None
-        self.write = self.other.transport.write
+        self.write = self._listen
         for data in self._early:
             self.write(data)
         self._early.clear()
+
+    def _listen(self, data: bytes) -> None:
+        """Write the first pieces, and keep what is needed to tell which protocol this is."""
+        transport = self.other.transport
+        assert transport is not None
+        self.heard += data[: LOOKED_AT - len(self.heard)]
+        if self.chunks >= LISTEN or len(self.heard) >= LOOKED_AT:
+            self.write = transport.write
+        transport.write(data)
 
     def pace(self) -> None:
         """Read on, or let the peer wait: the other side is not there yet, or takes nothing."""
@@ -246,6 +262,7 @@ class Relay:
         self._who = self._how = self._reason = ""
         self._sides = 0
         self._size = 0  # at the last look
+        self._is_recognised = False
         self._is_quiet = False  # nothing came between the last two looks
         now = time()
         opened = server.opened(sock, peer)
@@ -333,8 +350,18 @@ class Relay:
             self.server.streams.pop(self, None)
             self._record_end()
 
+    def _recognise(self) -> None:
+        """Tell the journal once what is spoken here, where that can be seen."""
+        near, far = self.near, self.far
+        name = protocol_of(near.heard, far.heard)
+        if name:
+            self._is_recognised = True
+            self.server.journal.append((NOTE, self.number, time(), (SPEAKS, {"protocol": name}), 0))
+
     def _record_end(self) -> None:
         near, far = self.near, self.far
+        if not self._is_recognised:
+            self._recognise()
         ended = Ended(self._who, self._how or ERROR, self._reason, near.size, near.chunks, far.size, far.chunks)
         now = time()
         self.server.journal.append((ENDED, self.number, now, ended, 0))
@@ -352,6 +379,8 @@ class Relay:
                 self.first_end(side, RST)
                 self.reset()
                 return
+        if not self._is_recognised and self.near.heard and self.far.heard:
+            self._recognise()
         size = self.near.size + self.far.size
         self._is_quiet = size == self._size
         self._size = size
