@@ -20,6 +20,7 @@ from sockwright.endpoint import LOOPBACK, Endpoint, Peer, parse
 from sockwright.errors import ConfigError
 from sockwright.journal.journal import Journal
 from sockwright.transport import tls
+from sockwright.transport.breaking import Breaking
 from sockwright.transport.datagrams import DatagramServer
 from sockwright.transport.dial import client_context
 from sockwright.transport.doors import StreamServer
@@ -89,6 +90,7 @@ class Workbench:
         self.journal = journal
         self.limits = limits
         self.listening: list[Listening] = []
+        self.breaking = Breaking(journal.run.seed)
         self._staff = staff
         self._trouble = trouble
         self._context = services.Context(now=time.time, store=store)
@@ -133,6 +135,7 @@ class Workbench:
             moved = endpoint.port if endpoint.port and real != endpoint.port else 0
             listening = Listening(posting, at, server, moved)
             self.listening.append(listening)
+            self.breaking.add(posting.name, server)
             return listening
         raise AssertionError("unreachable")
 
@@ -182,6 +185,7 @@ class Workbench:
 
     async def stop(self, grace: float) -> None:
         """Close every door, let conversations end within `grace` seconds, then end them."""
+        self.breaking.close()
         for listening in self.listening:
             listening.server.close_door()
         await asyncio.gather(*(listening.server.stop(grace) for listening in self.listening))

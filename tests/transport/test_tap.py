@@ -170,7 +170,8 @@ def test_a_reset_behind_a_half_close_is_seen_too(bench: BenchThread) -> None:
 
 
 def test_a_refusal_is_handed_on(bench: BenchThread) -> None:
-    with dial(tap(bench, closed_port())) as sock, pytest.raises(ConnectionResetError):
+    place = tap(bench, closed_port())
+    with pytest.raises(ConnectionResetError), dial(place) as sock:  # at the latest when it reads
         sock.recv(100)
     assert "nobody listens" in ended(bench.journal).reason
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import secrets
 import signal
 import sys
 import time
@@ -13,13 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from sockwright import __version__, config
-from sockwright.cli import manners
+from sockwright.cli import flags, manners
 from sockwright.endpoint import parse
 from sockwright.errors import ConfigError
 from sockwright.journal.journal import Journal
 from sockwright.transport import loop
+from sockwright.transport.control import ControlServer
 from sockwright.transport.limits import Limits
-from sockwright.workbench import Listening, PortTaken, Posting, lan_addresses, open_bench, until_told_to_stop
+from sockwright.workbench import Listening, PortTaken, Posting, Workbench, lan_addresses, open_bench, until_told_to_stop
 
 # A person reads some lines a second; a bench makes thousands. What is above this many is counted.
 LINES_PER_SECOND = 40
@@ -51,7 +53,8 @@ def open_journal(options: Mapping[str, Any], command: str) -> Journal:
         except OSError as wrong:
             manners.remark(f"the journal stays in memory: cannot make {path.parent}: {wrong.strerror}")
             path = None
-    return Journal(path, command=command)
+    seed = options.get("seed")
+    return Journal(path, command=command, seed=secrets.randbits(31) if seed is None else seed)
 
 
 def run(
@@ -76,6 +79,7 @@ async def _run(
         async with open_bench(journal, limits, trouble=manners.remark) as bench:
             for each in postings:
                 bench.listen(each, lan=lan, move=move)
+            _break(bench, options)
             if lan:
                 _warn_of_lan(bench.listening)
             if options.get("as_json"):
@@ -86,18 +90,46 @@ async def _run(
                 _write_ready_file(Path(options["ready_file"]), bench.listening)
             if journal.trouble:
                 manners.remark(f"journal: {journal.trouble}")
+            control = ControlServer(bench.breaking.do, journal.run.command)
+            try:
+                await control.start()
+            except OSError as wrong:
+                manners.remark(f"`sockwright break` cannot reach this bench: {wrong}")
             stop_printing = print_lines(journal, options)
             try:
                 number = await until_told_to_stop()
             finally:
                 journal.flush()  # who has ended by now is told of
                 stop_printing()
+                await control.stop()
             connections = sum(len(getattr(one.server, "streams", ())) for one in bench.listening)
             if connections:
                 manners.remark(f"waiting for {connections} connections, {config.duration_text(limits.grace)} at most")
     except* (PortTaken, ConfigError) as several:
         raise several.exceptions[0] from None
     return manners.INTERRUPTED if number == signal.SIGINT else manners.OK
+
+
+def _break(bench: Workbench, options: Mapping[str, Any]) -> None:
+    """Set the faults that the flags and ./sockwright.toml ask for.
+
+    Raises: ConfigError.
+    """
+    changes = []
+    asked = flags.request(options)
+    if asked is not None:
+        changes += bench.breaking.set("*", asked)
+    table = config.read_toml(Path("sockwright.toml")).get("faults", {})
+    if not isinstance(table, dict):
+        raise ConfigError("faults in sockwright.toml is no table", cure='write [faults] and below it echo = ["cut=9"]')
+    here = {name for place in bench.breaking.listed() for name in place["names"]}
+    for name, given in table.items():
+        if name == "*" or name in here:  # another verb may run what the others name
+            for one in flags.from_table(name, given):
+                changes += bench.breaking.set(name, one)
+    for change in changes:
+        texts = ", ".join(one["fault"] for one in change["faults"])
+        manners.remark(f"broken on purpose: {change['name']} {change['endpoint']}: {texts} (--seed {change['seed']})")
 
 
 def _about(one: Listening) -> dict[str, Any]:

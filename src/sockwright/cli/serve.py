@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from sockwright.cli import manners
+from sockwright.cli import flags, manners
 
 EXAMPLES = """\b
 SERVICE is one of echo, discard, time, greet, symbols, parity, hello, or a function of your own:
@@ -31,6 +31,7 @@ Examples:
 @click.option("--max-connections", type=click.IntRange(1), metavar="N", help="Connections at once.")
 @click.option("--idle", metavar="TIME", help="Hang up on who is silent for so long (5m).")
 @click.option("--call-limit", metavar="TIME", help="Refuse a call that takes longer (10s).")
+@flags.faults()
 @click.option("--lan", is_flag=True, help="Let others on the network in, not only this machine.")
 @click.option("--no-journal", is_flag=True, help="Keep what happens in memory only.")
 @click.option("--ready-file", metavar="FILE", help="Write the real endpoints there (JSON) once they answer.")

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from sockwright.cli import manners
+from sockwright.cli import flags, manners
 
 EXAMPLES = """\b
 LISTEN and TARGET are endpoints; +tls on either side ends or begins TLS there.
@@ -28,6 +28,7 @@ Examples:
 @click.option("--record", metavar="FILE", help="Keep every byte with its time in FILE; `replay` plays it again.")
 @click.option("--max-connections", type=click.IntRange(1), metavar="N", help="Connections at once.")
 @click.option("--idle", metavar="TIME", help="UDP: forget a client address that is silent for so long (30s).")
+@flags.faults()
 @click.option("--lan", is_flag=True, help="Let others on the network in, not only this machine.")
 @click.option("--no-journal", is_flag=True, help="Keep what happens in memory only.")
 @click.option("--ready-file", metavar="FILE", help="Write the real endpoints there (JSON) once they answer.")

@@ -17,9 +17,11 @@ from typing import Any, Protocol
 
 from sockwright.conversation import Opening
 from sockwright.endpoint import Endpoint, Peer
-from sockwright.journal.records import Opened
+from sockwright.faults.ending import at_the_door
+from sockwright.faults.plan import Plan
+from sockwright.journal.records import ENDED, FAULT, RST, Ended, Opened
 from sockwright.transport.driver import Journal, Staff
-from sockwright.transport.limits import ACCEPT_REST, ACCEPTS_PER_TURN, BACKLOG, SWEEP, Limits
+from sockwright.transport.limits import ACCEPT_REST, ACCEPTS_PER_TURN, BACKLOG, RESET_ON_CLOSE, SWEEP, Limits
 from sockwright.transport.streams import Stream
 
 _OUT_OF_DESCRIPTORS = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
@@ -33,6 +35,8 @@ class Connected(Protocol):
     def retire(self, now: float) -> None: ...
 
     def give_up(self) -> None: ...
+
+    def bend(self, plan: Plan | None) -> bool: ...
 
 
 class StreamServer:
@@ -61,6 +65,9 @@ class StreamServer:
         self.tls = tls
         self.streams: dict[Connected, None] = {}
         self.total = 0
+        self.plan: Plan | None = None  # faults, for connections to come; `bend` sets it
+        self.met: dict[socket.socket, tuple[str, str]] = {}  # what those who come in met at the door
+        self._waiting: dict[socket.socket, asyncio.TimerHandle] = {}  # at the door
         self._opening = opening
         self._trouble = trouble
         self._shared_port = shared_port
@@ -121,7 +128,13 @@ class StreamServer:
         except OSError:
             local = ""
         tls = "TLS" if self.tls is not None else ""
-        return Opened(self.endpoint.protocol, self.service, str(self.endpoint), local, str(peer), tls)
+        seed = 0 if self.plan is None else self.plan.seed_of(self.total)
+        return Opened(self.endpoint.protocol, self.service, str(self.endpoint), local, str(peer), tls, "server", seed)
+
+    def bend(self, plan: Plan | None) -> int:
+        """Set the faults, for who comes and for who is here; return how many connections that changed at once."""
+        self.plan = plan
+        return sum(stream.bend(plan) for stream in list(self.streams))
 
     # -- accepting
 
@@ -175,7 +188,40 @@ class StreamServer:
         self._present += 1
         self._sources[peer.host] += 1
         self.total += 1
+        if self.plan is not None:
+            self._at_the_door(self.plan, sock, peer)
+        else:
+            self.begin(sock, peer)
+
+    def _at_the_door(self, plan: Plan, sock: socket.socket, peer: Peer) -> None:
+        """Let the faults at the door happen, then begin where one may come in."""
+        number = self.total
+        wait = 0.0
+        for name, door in plan.door(number):
+            why = at_the_door(door)
+            if door.refuse:
+                self._turn_away(sock, peer, name, why)
+                return
+            self.met[sock] = (name, why)
+            wait += door.wait
+        if not wait:
+            self.begin(sock, peer)
+            return
+        self._waiting[sock] = self._loop.call_later(wait, self._come_in, sock, peer)
+
+    def _come_in(self, sock: socket.socket, peer: Peer) -> None:
+        del self._waiting[sock]
         self.begin(sock, peer)
+
+    def _turn_away(self, sock: socket.socket, peer: Peer, name: str, why: str) -> None:
+        now = time()
+        number = self.journal.begin(now, self.opened(sock, peer))
+        self.journal.append((FAULT, number, now, (name, "to client", why), 0))
+        self.journal.append((ENDED, number, now, Ended("us", RST, f"fault {name}", 0, 0, 0, 0), 0))
+        with contextlib.suppress(OSError):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+        sock.close()
+        self.gone(peer)
 
     def begin(self, sock: socket.socket, peer: Peer) -> None:
         """Make a connection of what was accepted. A tap has its own idea of that."""
@@ -221,6 +267,11 @@ class StreamServer:
         self._listeners = []
         if self._resting is not None:
             self._resting.cancel()
+        for sock, timer in self._waiting.items():
+            timer.cancel()
+            sock.close()
+            self._present -= 1
+        self._waiting.clear()
 
     async def stop(self, grace: float) -> None:
         """Say goodbye to everybody, wait at most `grace` seconds, then close what is left."""

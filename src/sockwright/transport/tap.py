@@ -18,7 +18,6 @@ import contextlib
 import select
 import socket
 import ssl
-import struct
 from collections.abc import Callable, Sequence
 from time import time
 from typing import Any, cast
@@ -26,11 +25,13 @@ from typing import Any, cast
 from sockwright.config import duration_text
 from sockwright.conversation import Dialogue
 from sockwright.endpoint import Endpoint, Peer
+from sockwright.faults.plan import Plan, Row
 from sockwright.journal.connections import SPEAKS
 from sockwright.journal.recognise import LOOKED_AT, protocol_of
 from sockwright.journal.records import (
     ENDED,
     ERROR,
+    FAULT,
     FIN,
     NOTE,
     OPENED,
@@ -43,9 +44,9 @@ from sockwright.journal.records import (
     Record,
 )
 from sockwright.transport.doors import StreamServer, tls_hint
+from sockwright.transport.limits import RESET_ON_CLOSE
+from sockwright.transport.pipe import Outlet, Pipe
 
-# SO_LINGER on, zero seconds: close() sends RST and throws away what is unsent.
-_RESET = struct.pack("ii", 1, 0)
 # The target must answer within so many seconds; a person waits no longer without a word.
 DIAL_WAIT = 5.0
 
@@ -71,9 +72,11 @@ class Side(asyncio.Protocol):
         "gone",
         "heard",
         "is_near",
+        "is_passed",
         "kind",
         "number",
         "other",
+        "pipe",
         "reading",
         "relay",
         "size",
@@ -88,6 +91,8 @@ class Side(asyncio.Protocol):
         self.is_near = is_near
         self.size = self.chunks = 0  # read on this side
         self.ended = False  # its FIN came
+        self.is_passed = False  # ... and went on to the other side
+        self.pipe: Pipe | None = None  # faults on what is read here
         self.gone = False
         self.reading = False
         self.choked = False  # it does not take what we write
@@ -126,11 +131,19 @@ class Side(asyncio.Protocol):
         now = time()
         self.note_end(now)
         relay.first_end(self, FIN)
-        self.other.finish()
-        if self.other.ended:
-            relay.part()
+        if self.pipe is not None:
+            self.pipe.end(now)
+        else:
+            self.pass_end()
         # A stream stays open for what the other side still says; TLS has no half-close.
         return self.transport is not None and self.transport.can_write_eof()
+
+    def pass_end(self) -> None:
+        """Hand our FIN on; behind the pipe where there is one."""
+        self.is_passed = True
+        self.other.finish()
+        if self.other.is_passed:
+            self.relay.part()
 
     def note_end(self, now: float) -> None:
         """Record this side's FIN."""
@@ -150,19 +163,29 @@ class Side(asyncio.Protocol):
         if exc is not None and not relay.over:
             broken = isinstance(exc, ConnectionResetError | BrokenPipeError | ConnectionAbortedError)
             relay.first_end(self, RST if broken else ERROR, "" if broken else str(exc))
-            relay.reset()
+            if self.pipe is not None and not self.pipe.is_empty:
+                self.pipe.break_off(time())
+            else:
+                relay.reset()
         elif not self.ended and not relay.over:  # under TLS the peer's end comes as this alone
             self.ended = True
             relay.first_end(self, FIN)
-            relay.part()
+            if self.pipe is not None:
+                self.pipe.end(time())
+            else:
+                relay.part()
         relay.left()
 
     def pause_writing(self) -> None:
         self.choked = True
+        if self.other.pipe is not None:
+            self.other.pipe.hold(True)
         self.other.pace()
 
     def resume_writing(self) -> None:
         self.choked = False
+        if self.other.pipe is not None:
+            self.other.pipe.hold(False)
         self.other.pace()
 
     # -- what the relay asks of us
@@ -190,12 +213,67 @@ class Side(asyncio.Protocol):
         if transport is None or self.gone or self.ended or transport.is_closing():
             return
         wanted = self.other.transport is not None and not self.other.choked
+        if self.pipe is not None and self.pipe.full:
+            wanted = False
         if wanted is not self.reading:
             self.reading = wanted
             if wanted:
                 transport.resume_reading()
             else:
                 transport.pause_reading()
+
+    # -- faults
+
+    def bend(self, row: Row | None) -> bool:
+        """Put faults between this side and the other one, change them, or take them away."""
+        if self.pipe is not None:
+            self.pipe.change(row)
+            return True
+        if row is None:
+            return False
+        outlet = Outlet(self._emit, self._end, self._break, self._fired, self._paced, self._healed)
+        self.pipe = Pipe(row, outlet)
+        return True
+
+    def bent(self, data: bytes, now: float) -> None:
+        """Take `data` on a side with faults. What the client said is recorded as it came, what it hears as it goes."""
+        if self.is_near:
+            self._record(data, now)
+        assert self.pipe is not None
+        self.pipe.feed(data, now)
+
+    def _record(self, data: bytes, now: float) -> None:
+        size = len(data)
+        self.size += size
+        self.chunks += 1
+        kept = data if size <= 1024 else self.kept(data)
+        self.relay.server.journal.append((self.kind, self.number, now, kept, size))
+
+    def _emit(self, data: bytes) -> None:
+        if not self.is_near:
+            self._record(data, time())
+        self.write(data)
+
+    def _end(self, closes: bool) -> None:
+        if closes:
+            self.relay.wind_up()
+        else:
+            self.pass_end()
+
+    def _break(self) -> None:
+        if not self.gone:
+            self.relay.end_by_us(RST, "reset by a fault")
+        self.relay.reset()
+
+    def _fired(self, name: str, why: str) -> None:
+        way = "to server" if self.is_near else "to client"
+        self.relay.server.journal.append((FAULT, self.number, time(), (name, way, why), 0))
+
+    def _paced(self, full: bool) -> None:
+        self.pace()
+
+    def _healed(self) -> None:
+        self.pipe = None
 
     def finish(self) -> None:
         """Send FIN behind what was written."""
@@ -222,7 +300,7 @@ class Side(asyncio.Protocol):
         with contextlib.suppress(OSError):
             sock = transport.get_extra_info("socket")
             if sock is not None:
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
         transport.abort()
 
     def is_broken(self) -> bool:
@@ -263,6 +341,9 @@ class Relay:
         self._sides = 0
         self._size = 0  # at the last look
         self._is_recognised = False
+        self.is_ours = False  # a fault ended it
+        self._linger_until = 0.0
+        self._count = server.total
         self._is_quiet = False  # nothing came between the last two looks
         now = time()
         opened = server.opened(sock, peer)
@@ -272,6 +353,12 @@ class Relay:
         self.near = Side(self, True)
         self.far = Side(self, False)
         self.near.other, self.far.other = self.far, self.near
+        met = server.met.pop(sock, None)
+        if met is not None:
+            server.journal.append((FAULT, self.number, now, (met[0], "to client", met[1]), 0))
+        if server.plan is not None:
+            for side, row in zip((self.near, self.far), server.plan.rows(self._count), strict=True):
+                side.bend(row)
 
     async def run(self, sock: socket.socket) -> None:
         """Dial the target, then let the two talk."""
@@ -306,7 +393,7 @@ class Relay:
         self._who, self._how, self._reason = "target", ERROR, reason
         self.over = True
         with contextlib.suppress(OSError):
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
         sock.close()
         self._record_end()
 
@@ -321,7 +408,7 @@ class Relay:
 
     def first_end(self, side: Side, how: str, reason: str = "") -> None:
         """Remember who ended it and how; a reset says more than a FIN before it."""
-        if not self._how or (self._how == FIN and how != FIN):
+        if not self.is_ours and (not self._how or (self._how == FIN and how != FIN)):
             self._who = "peer" if side.is_near else "target"
             self._how = how
             self._reason = reason
@@ -337,6 +424,33 @@ class Relay:
         self.near.close()
         self.far.close()
 
+    def wind_up(self) -> None:
+        """Close the connection though nobody asked for it: FIN to both, and read on for a while.
+
+        Closing with unread input would make the system send RST and throw away what was said (RFC 9112, 9.6).
+        """
+        self.end_by_us(FIN, "cut by a fault")
+        self._linger_until = time() + self.server.limits.linger
+        for side in (self.near, self.far):
+            side.write = _nowhere
+            if not side.other.is_passed:  # no FIN went to this side yet
+                side.other.is_passed = True
+                side.finish()
+            side.bend(Row(()))  # nothing that still comes is recorded as heard
+            if side.pipe is not None:
+                side.pipe.close()
+            side.pace()
+
+    def end_by_us(self, how: str, reason: str) -> None:
+        """Remember that a fault ended it."""
+        self._who, self._how, self._reason = "us", how, reason
+        self.is_ours = True
+
+    def bend(self, plan: Plan | None) -> bool:
+        """Change the faults as far as that is possible in the middle; tell whether anything changed."""
+        rows = (None, None) if plan is None else plan.rows(self._count, live=True)
+        return any([side.bend(row) for side, row in zip((self.near, self.far), rows, strict=True)])
+
     def reset(self) -> None:
         """Reset what is left of both sides."""
         self.over = True
@@ -347,6 +461,9 @@ class Relay:
         """One side less; the last one writes the end into the journal."""
         self._sides -= 1
         if self._sides == 0:
+            for side in (self.near, self.far):
+                if side.pipe is not None:
+                    side.pipe.close()
             self.server.streams.pop(self, None)
             self._record_end()
 
@@ -374,6 +491,9 @@ class Relay:
 
     def sweep(self, now: float) -> None:
         """Look for a reset that the loop does not see, since it does not read on that side."""
+        if self._linger_until and (now >= self._linger_until or (self.near.ended and self.far.ended)):
+            self.part()
+            return
         for side in (self.near, self.far):
             if side.is_broken():
                 self.first_end(side, RST)
@@ -441,6 +561,9 @@ class TapServer(StreamServer):
         if tape is not None:
             tape([(side.kind, side.number, now, data, len(data)) for side, data in pending])
         for side, data in pending:
+            if side.pipe is not None:
+                side.bent(data, now)
+                continue
             size = len(data)
             side.size += size
             side.chunks += 1
