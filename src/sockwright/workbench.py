@@ -28,6 +28,7 @@ from sockwright.transport.driver import Staff
 from sockwright.transport.limits import RESERVED_DESCRIPTORS, Limits, most_connections, raise_descriptor_limit
 from sockwright.transport.loop import LoopThread, spare_the_collector
 from sockwright.transport.tap import Tape, TapServer
+from sockwright.transport.tap_datagrams import DatagramTap
 
 T = TypeVar("T")
 
@@ -64,7 +65,7 @@ class Listening:
 
     posting: Posting
     endpoint: Endpoint
-    server: StreamServer | DatagramServer
+    server: StreamServer | DatagramServer | DatagramTap
     moved_from: int = 0
 
     @property
@@ -139,11 +140,15 @@ class Workbench:
             return listening
         raise AssertionError("unreachable")
 
-    def _server(self, endpoint: Endpoint, posting: Posting, opening: Any) -> StreamServer | DatagramServer:
+    def _server(
+        self, endpoint: Endpoint, posting: Posting, opening: Any
+    ) -> StreamServer | DatagramServer | DatagramTap:
         name = posting.name
         if endpoint.protocol in protocols.DATAGRAM:
             if endpoint.tls:
                 raise ConfigError("UDP with TLS (DTLS) is not spoken here", cure=f"write udp://{endpoint.authority}")
+            if posting.target is not None:
+                return self._datagram_tap(endpoint, posting, posting.target)
             return DatagramServer(
                 endpoint,
                 name,
@@ -158,6 +163,10 @@ class Workbench:
         if endpoint.tls:
             context = tls.server_context(endpoint.options.get("cert"), endpoint.options.get("key"), own_names())
         if posting.target is not None:
+            if posting.target.protocol in protocols.DATAGRAM:
+                raise ConfigError(
+                    f"{endpoint} and {posting.target} do not go together", cure="relay to a stream, or listen at udp://"
+                )
             return TapServer(
                 endpoint,
                 name,
@@ -180,6 +189,21 @@ class Workbench:
             limits=self.limits,
             most=self._most,
             tls=context,
+            trouble=self._trouble,
+        )
+
+    def _datagram_tap(self, endpoint: Endpoint, posting: Posting, target: Endpoint) -> DatagramTap:
+        if target.protocol != "udp" or target.tls:
+            raise ConfigError(
+                f"{endpoint} and {target} do not go together", cure=f"relay to udp://{target.authority}, datagrams both"
+            )
+        return DatagramTap(
+            endpoint,
+            posting.name,
+            target,
+            journal=self.journal,
+            limits=self.limits,
+            tape=posting.tape,
             trouble=self._trouble,
         )
 

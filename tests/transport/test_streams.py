@@ -12,6 +12,7 @@ from tests.sockets import ask, dial, ended, read_all, read_exactly, records, res
 
 from sockwright.journal.records import EXCHANGED, NOTE, OPENED, RECEIVED, SENT, Opened
 from sockwright.transport.limits import Limits
+from sockwright.transport.streams import Stream
 from sockwright.workbench import BenchThread
 
 
@@ -117,6 +118,7 @@ def test_a_client_that_never_reads_is_not_read_either(bench: BenchThread) -> Non
             time.sleep(0.01)
     assert sent < 32 * 1024 * 1024  # the system's buffers on the way, not our memory
     stream = next(iter(bench.workbench.listening[0].server.streams))  # type: ignore[union-attr]
+    assert isinstance(stream, Stream)
     assert stream.choked
     reset(sock)
 

@@ -15,7 +15,7 @@ from tests.peers import closed_port
 from tests.sockets import WAIT, dial, ended, read_all, read_exactly, records, reset, until
 
 from sockwright.endpoint import Peer, parse
-from sockwright.journal.records import RECEIVED, SENT
+from sockwright.journal.records import NOTE, RECEIVED, SENT
 from sockwright.workbench import BenchThread, Posting
 
 Talk = Callable[[socket.socket], None]
@@ -237,3 +237,40 @@ def test_a_reset_while_nothing_is_read_is_seen(bench: BenchThread) -> None:
         assert (ended(bench.journal).who, ended(bench.journal).how) == ("peer", "rst")
         go.set()
     assert seen == ["rst"]
+
+
+def echo_udp(sock: socket.socket) -> None:
+    """Answer each datagram with its sender's port before it, until one says that it is over."""
+    while True:
+        data, address = sock.recvfrom(65535)
+        if data == b"over":
+            return
+        sock.sendto(f"{address[1]}:".encode() + data, address)
+
+
+def test_over_udp_each_client_has_a_session(bench: BenchThread) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        server.settimeout(WAIT)
+        echoing = threading.Thread(target=echo_udp, args=(server,))
+        echoing.start()
+        place = tap(bench, server.getsockname()[1], "udp://:0", "udp")
+        ports = set()
+        for text in (b"", "привет".encode(), b"x" * 60000):
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+                client.settimeout(WAIT)
+                for _ in range(2):
+                    client.sendto(text, place)
+                    port, _, said = client.recv(65535).partition(b":")
+                    ports.add(port)
+                    assert said == text
+        assert len(ports) == 3
+        server.sendto(b"over", server.getsockname())
+        echoing.join(WAIT)
+
+
+def test_a_udp_target_that_is_not_there_is_noted(bench: BenchThread) -> None:
+    place = tap(bench, closed_port(), "udp://:0", "udp")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.sendto(b"anybody?", place)
+        until(lambda: [one for one in records(bench.journal, NOTE) if one[3][0] == "refused"])

@@ -19,6 +19,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "up": ("up", "every service in one process: the main job"),
     "serve": ("serve", "one service on endpoints"),
     "tap": ("tap", "a recording relay between any client and any server"),
+    "replay": ("replay", "a recording played again as client"),
     "break": ("break_", "faults on a running bench"),
 }
 

@@ -39,7 +39,13 @@ def limits_of(options: Mapping[str, Any]) -> Limits:
 
     Raises: ConfigError naming the flag.
     """
-    flags = {"max_connections": "connections", "idle": "idle", "call_limit": "call", "grace": "grace"}
+    flags = {
+        "max_connections": "connections",
+        "idle": "idle",
+        "call_limit": "call",
+        "flow_idle": "flow_idle",
+        "grace": "grace",
+    }
     given = {field: options[flag] for flag, field in flags.items() if options.get(flag) is not None}
     return config.overridden(Limits(), given)
 

@@ -10,7 +10,7 @@ from sockwright.cli import flags, manners
 
 EXAMPLES = """\b
 SERVICE is one of echo, discard, time, greet, symbols, parity, hello, or a function of your own:
-the signature alone makes it a service, over any protocol.
+the signature alone makes it a service, over any protocol. A file that `tap --record` wrote plays its server's side.
 
 \b
 Examples:

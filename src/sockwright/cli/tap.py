@@ -27,7 +27,9 @@ Examples:
 @click.argument("target", metavar="TARGET")
 @click.option("--record", metavar="FILE", help="Keep every byte with its time in FILE; `replay` plays it again.")
 @click.option("--max-connections", type=click.IntRange(1), metavar="N", help="Connections at once.")
-@click.option("--idle", metavar="TIME", help="UDP: forget a client address that is silent for so long (30s).")
+@click.option(
+    "--idle", "flow_idle", metavar="TIME", help="UDP: forget a client address that is silent for so long (30s)."
+)
 @flags.faults()
 @click.option("--lan", is_flag=True, help="Let others on the network in, not only this machine.")
 @click.option("--no-journal", is_flag=True, help="Keep what happens in memory only.")

@@ -44,6 +44,7 @@ LONGEST_LINE = 4 << 20
 From = Literal["client", "server"]
 _encode_lines = msgspec.json.Encoder().encode_lines
 _decode = msgspec.json.Decoder(list[Any]).decode
+_MARK = b'["sockwright recording"'
 _size_of = itemgetter(4)
 _BY = {"peer": "client", "target": "server"}
 
@@ -207,6 +208,25 @@ def _transcribed(transcript: Transcript) -> list[tuple[Any, ...]]:
             (number, int((connection.until - connection.since) * 1e6), "end", {"how": connection.ended.how, "by": by})
         )
     return rows
+
+
+def is_recording(path: Path) -> bool:
+    """Tell whether `path` is a file that begins as a recording does."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_MARK)) == _MARK
+    except (OSError, ValueError):
+        return False
+
+
+def about(path: Path) -> Mapping[str, Any]:
+    """Return what the first line says of the recording; empty where it says nothing."""
+    try:
+        with path.open("rb") as file:
+            first = _decode(file.readline(LONGEST_LINE))
+    except (OSError, msgspec.DecodeError, msgspec.ValidationError):
+        return {}
+    return first[2] if len(first) > 2 and isinstance(first[2], dict) else {}
 
 
 def read(path: Path) -> Sequence[Take]:
