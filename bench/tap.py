@@ -21,6 +21,7 @@ HAPROXY = "haproxy, mode tcp"
 ON = "sockwright tap"
 RECORDING = "sockwright tap --record"
 OFF = "sockwright tap, no journal"
+CALM = "sockwright tap, a fault that does not fire"
 MITMPROXY = "mitmproxy reverse:tcp"
 
 CONFIG = """
@@ -103,6 +104,7 @@ TAP = Race(
         tap(ON),
         tap(RECORDING, "--record", "@tape.jsonl"),
         tap(OFF, "--no-journal"),
+        tap(CALM, "--fault", "cut=100GB"),
         Contender(
             "Node pipe",
             lambda place: ["node", str(PEERS / "net_pipe.js"), str(place.port), str(echo_port())],
@@ -120,6 +122,6 @@ TAP = Race(
         Contender(MITMPROXY, mitmproxy, "python", (mitmdump(),)),
     ),
     (through(50),),
-    (Goal(ON, HAPROXY, 0.8), Goal(ON, MITMPROXY, 12.0)),
+    (Goal(ON, HAPROXY, 0.8), Goal(ON, MITMPROXY, 12.0), Goal(CALM, ON, 0.9)),
     HAPROXY,
 )

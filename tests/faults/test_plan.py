@@ -23,6 +23,7 @@ HARMLESS = [
     "stall=5s@7",
     "stall=1s",
     "late-banner=2s",
+    "slow-close=1s",
 ]
 
 

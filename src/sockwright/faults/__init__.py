@@ -23,6 +23,7 @@ FAULTS: Mapping[str, str] = {
     "cut": "ending",
     "reset": "ending",
     "blackhole": "ending",
+    "slow-close": "ending",
     "refuse": "ending",
     "slow-accept": "ending",
     "corrupt": "damage",

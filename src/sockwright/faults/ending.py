@@ -10,6 +10,7 @@ from sockwright.faults.fault import (
     END,
     ENDING,
     FIRED,
+    FOR_EVER,
     PASS,
     RESET,
     AtTheDoor,
@@ -77,23 +78,41 @@ class Reset(Cut):
 
 
 class Blackhole(Fault):
-    """Nothing comes out: no byte, no end. The peer waits as long as it likes.
+    """Nothing comes out: no byte, no end. The peer waits as long as it likes, or until the connection is closed.
 
     in   abc
     out
     """
 
-    def __init__(self) -> None:
+    def __init__(self, closes_after: float | None = None) -> None:
+        self._closes_after = closes_after
         self._said = False
 
     def feed(self, data: bytes, now: float, chance: Random) -> Steps:
         if self._said:
             return ()
         self._said = True
-        return ((FIRED, "everything is swallowed, from here on", now),)
+        fired = (FIRED, "everything is swallowed, from here on", now)
+        return (fired,) if self._closes_after is None else (fired, (END, True, now + self._closes_after))
 
     def end(self, now: float, chance: Random) -> Steps:
         return ()
+
+
+class SlowClose(Fault):
+    """The bytes come in time, their end comes late.
+
+    in   abc|
+    out  abc....|        slow-close=4
+    """
+
+    calm = FOR_EVER
+
+    def __init__(self, late: float) -> None:
+        self._late = late
+
+    def end(self, now: float, chance: Random) -> Steps:
+        return ((FIRED, f"FIN {duration_text(self._late)} late", now), (END, False, now + self._late))
 
 
 def _after(form: str, make: Callable[[int], Fault]) -> Callable[[str], Maker]:
@@ -105,8 +124,13 @@ def _after(form: str, make: Callable[[int], Fault]) -> Callable[[str], Maker]:
 
 
 def _blackhole(text: str) -> Maker:
-    nothing(text)
-    return each_way(Blackhole)
+    closes_after = duration(text) if text else None
+    return each_way(lambda: Blackhole(closes_after))
+
+
+def _slow_close(text: str) -> Maker:
+    late = duration(needed(text, "slow-close=2s"))
+    return each_way(lambda: SlowClose(late))
 
 
 def _refuse(text: str) -> AtTheDoor:
@@ -126,7 +150,8 @@ def at_the_door(door: AtTheDoor) -> str:
 KINDS = (
     Kind("cut", "cut=100", "FIN behind so many bytes", _after("cut=100", Cut), ENDING),
     Kind("reset", "reset=100", "RST behind so many bytes", _after("reset=100", Reset), ENDING),
-    Kind("blackhole", "blackhole", "accepted, then nothing comes out any more", _blackhole, ENDING),
+    Kind("blackhole", "blackhole[=10s]", "nothing comes out any more; after that time FIN", _blackhole, ENDING),
+    Kind("slow-close", "slow-close=2s", "the bytes come in time, FIN comes so late", _slow_close, ENDING),
     Kind("refuse", "refuse", "who comes is reset before the first byte", _refuse, ENDING),
     Kind("slow-accept", "slow-accept=2s", "who comes waits so long until somebody is there", _slow_accept, ENDING),
 )
