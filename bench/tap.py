@@ -5,7 +5,6 @@ Server's core: the relay. The echo behind it stands on the load's core, so that 
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -66,9 +65,9 @@ def tap(name: str, *options: str) -> Contender:
 
 
 def mitmdump() -> str:
-    """Return mitmproxy's program: beside the interpreter that runs us, in a venv of its own (see docs), or on PATH."""
+    """Return mitmproxy's program: beside the interpreter that runs us, else on PATH. It pins much: a venv of its own."""
     beside = Path(sys.executable).with_name("mitmdump")
-    return str(beside) if beside.exists() else (shutil.which("mitmdump") or "mitmdump")
+    return str(beside) if beside.exists() else "mitmdump"
 
 
 def mitmproxy(place: Place) -> Sequence[str]:

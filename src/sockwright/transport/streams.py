@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, cast
 
 from sockwright.binding import failure
 from sockwright.config import duration_text
-from sockwright.conversation import Begin, Conversation, Note, Send
+from sockwright.conversation import Actions, Begin, Conversation, Note, Send
 from sockwright.endpoint import Peer
 from sockwright.faults.plan import Plan, Row
 from sockwright.journal.records import (
@@ -38,7 +38,7 @@ from sockwright.journal.records import (
 )
 from sockwright.transport.driver import Driver
 from sockwright.transport.limits import RESET_ON_CLOSE
-from sockwright.transport.pipe import Outlet, Pipe
+from sockwright.transport.pipe import Outlet, Pipe, between
 from sockwright.transport.sessions import StreamSession
 
 if TYPE_CHECKING:
@@ -279,8 +279,25 @@ class Stream(Driver, asyncio.Protocol):
                 pipe.change(row)
             elif row is not None:
                 setattr(self, name, self._pipe(name, row))
+        self._choose_inline()
+
+    def _choose_inline(self) -> None:
+        """Take the hot path: plain without faults, between the pipes with them."""
+        inline = self.conversation.inline
+        if self.closing or inline is None:
+            return
         if self.inbound is not None or self.outbound is not None:
-            self._inline = None
+            inline = between(inline, self.inbound, self.outbound, self._answer_made)
+        self._inline = inline
+
+    def _answer_made(self, answer: bytes) -> None:
+        """Let the next delivery bring this answer: it was made on the hot path, where a fault had a say in it."""
+
+        def feed(data: bytes, now: float) -> Actions:
+            self._feed = self.conversation.feed
+            return (answer,)
+
+        self._feed = feed
 
     def _pipe(self, name: str, row: Row) -> Pipe:
         inbound = name == "inbound"
@@ -291,8 +308,7 @@ class Stream(Driver, asyncio.Protocol):
 
         def healed() -> None:
             setattr(self, name, None)
-            if self.inbound is None and self.outbound is None and not self.closing:
-                self._inline = self.conversation.inline
+            self._choose_inline()
 
         if inbound:
             return Pipe(row, Outlet(self._deliver_late, self._end_late, self._break, fired, self._paced, healed))
