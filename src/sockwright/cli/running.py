@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -9,7 +10,7 @@ import secrets
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -82,10 +83,14 @@ async def _run(
     limits = limits_of(options)
     lan = bool(options.get("lan"))
     try:
-        async with open_bench(journal, limits, trouble=manners.remark) as bench:
+        async with (
+            open_bench(journal, limits, trouble=manners.remark) as bench,
+            contextlib.AsyncExitStack() as reached,
+        ):
             for each in postings:
                 bench.listen(each, lan=lan, move=move)
             _break(bench, options)
+            await reached.enter_async_context(_reachable(bench, journal))
             if lan:
                 _warn_of_lan(bench.listening)
             if options.get("as_json"):
@@ -96,24 +101,32 @@ async def _run(
                 _write_ready_file(Path(options["ready_file"]), bench.listening)
             if journal.trouble:
                 manners.remark(f"journal: {journal.trouble}")
-            control = ControlServer(bench.breaking.do, journal.run.command)
-            try:
-                await control.start()
-            except OSError as wrong:
-                manners.remark(f"`sockwright break` cannot reach this bench: {wrong}")
             stop_printing = print_lines(journal, options)
             try:
                 number = await until_told_to_stop()
             finally:
                 journal.flush()  # who has ended by now is told of
                 stop_printing()
-                await control.stop()
             connections = sum(len(getattr(one.server, "streams", ())) for one in bench.listening)
             if connections:
                 manners.remark(f"waiting for {connections} connections, {config.duration_text(limits.grace)} at most")
     except* (PortTaken, ConfigError) as several:
         raise several.exceptions[0] from None
     return manners.INTERRUPTED if number == signal.SIGINT else manners.OK
+
+
+@contextlib.asynccontextmanager
+async def _reachable(bench: Workbench, journal: Journal) -> AsyncIterator[None]:
+    """Answer at the control channel for a while; a bench that cannot do that runs all the same."""
+    control = ControlServer(bench.breaking.do, journal.run.command)
+    try:
+        await control.start()
+    except OSError as wrong:
+        manners.remark(f"`sockwright break` cannot reach this bench: {wrong}")
+    try:
+        yield
+    finally:
+        await control.stop()
 
 
 def _break(bench: Workbench, options: Mapping[str, Any]) -> None:
