@@ -65,7 +65,7 @@ def tap(name: str, *options: str) -> Contender:
 
 
 def mitmdump() -> str:
-    """Return mitmproxy's program: beside the interpreter that runs us, else on PATH. It pins much: a venv of its own."""
+    """Return mitmproxy's program: beside the interpreter that runs us, else on PATH (it wants its own venv)."""
     beside = Path(sys.executable).with_name("mitmdump")
     return str(beside) if beside.exists() else "mitmdump"
 

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import hypothesis
 import pytest
 from tests import strangers
+
+# How long an example takes says something of the machine, not of the code.
+hypothesis.settings.register_profile("sockwright", deadline=None)
+hypothesis.settings.load_profile("sockwright")
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,8 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import trustme
 
@@ -54,6 +55,12 @@ def blackhole() -> Iterator[int]:
 
 
 def echo(client: socket.socket) -> None:
+    """Send back what comes, until the peer has had enough, one way or the other."""
+    with suppress(ConnectionResetError):
+        _echo(client)
+
+
+def _echo(client: socket.socket) -> None:
     while data := client.recv(65536):
         client.sendall(data)
 
@@ -73,6 +80,15 @@ def closed_port(host: str = "127.0.0.1") -> int:
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.bind((host, 0))
         return int(probe.getsockname()[1])
+
+
+def local_ca(home: Path) -> trustme.CA:
+    """Make a CA and put it where our own local one is kept, in the user's folder `home`."""
+    folder = home / "data" / "tls"
+    folder.mkdir(parents=True)
+    made = trustme.CA()
+    made.cert_pem.write_to_path(str(folder / "ca.pem"))
+    return made
 
 
 def under_tls(ca: trustme.CA, talk: Callable[[ssl.SSLSocket], None], *names: str) -> Talk:

@@ -16,6 +16,9 @@ from sockwright.cli import VERBS, up
 from sockwright.endpoint import OPTIONS, SCHEMES
 from sockwright.faults import FAULTS, kind
 from sockwright.faults.profiles import PROFILES
+from sockwright.journal.export import FORMATS
+from sockwright.journal.matching import CHOICES, KEYS
+from sockwright.journal.records import KINDS
 from sockwright.services import SERVICES
 from sockwright.wire.framing import FRAMINGS
 
@@ -145,3 +148,10 @@ def test_the_fault_that_the_how_to_shows_works() -> None:
     exec(code[1], names)  # the example as a reader would write it
     _, down = names["KIND"].read("")(False, True)
     assert list(down.feed(b"abc", 1.0, Random(1))) == [(1 + 2, "3 bytes shouted", 1.0), (0, b"ABC", 1.0)]
+
+
+def test_the_journal_s_page_names_every_record_filter_key_and_format() -> None:
+    text = (ROOT / "docs" / "reference" / "journal.md").read_text("utf-8")
+    words = {*KEYS, *FORMATS, *(word for choice in CHOICES.values() for word in choice)}
+    assert {word for word in words if f"`{word}`" not in text} == set()
+    assert {kind for kind in KINDS if kind not in text} == set()

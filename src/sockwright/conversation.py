@@ -8,6 +8,7 @@ send these bytes. That keeps the hot path free of wrappers.
       opened(now)          ------->    speak first, or ()
       feed(data, now)      ------->    (b"250 OK\\r\\n",)
       half_closed(now)     ------->    the peer's FIN: finish what is owed, then Close
+      taken(now)           ------->    while congested: the peer has taken what was sent, more may be said
       answered(t, out, now)------->    the outcome of an Invoke
       said(data, now)      ------->    what a session begun by Begin wants to send
       session_ended(f,now) ------->    that session returned (None) or failed (a Refusal)
@@ -22,6 +23,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from sockwright.binding import Arguments, Outcome, Refusal, Service
+from sockwright.endpoint import NOBODY, Peer
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,18 +110,25 @@ class Conversation(Protocol):
     about four times a second. `congested`: true while no more input is wanted; the driver stops reading then, so
     that the peer feels it. `inline`: where set, a function that maps what one read brought to what is answered at
     once, in one call on the hot path; b"" answers nothing, None means "this is not so simple, use `feed`" and must
-    have changed nothing. What it raises is told to `answered` as a Refusal with ticket 0.
+    have changed nothing. What it raises is told to `answered` as a Refusal with ticket 0. `timely`: the same for who
+    needs to know the time, where there is no `inline`; it raises nothing. `peer`: who is there, set before `opened`.
     """
 
     deadline: float | None
     congested: bool
     inline: Callable[[bytes], bytes | None] | None
+    peer: Peer
+
+    @property
+    def timely(self) -> Callable[[bytes, float], bytes | None] | None: ...
 
     def opened(self, now: float) -> Actions: ...
 
     def feed(self, data: bytes, now: float) -> Actions: ...
 
     def half_closed(self, now: float) -> Actions: ...
+
+    def taken(self, now: float) -> Actions: ...
 
     def answered(self, ticket: int, outcomes: Sequence[Outcome], now: float) -> Actions: ...
 
@@ -135,12 +144,15 @@ class Conversation(Protocol):
 class Dialogue:
     """A conversation that does nothing on every event; protocols override what concerns them."""
 
-    __slots__ = ("congested", "deadline", "inline")
+    __slots__ = ("congested", "deadline", "inline", "peer")
+
+    timely: Callable[[bytes, float], bytes | None] | None = None
 
     def __init__(self) -> None:
         self.deadline: float | None = None
         self.congested = False
         self.inline: Callable[[bytes], bytes | None] | None = None
+        self.peer = NOBODY
 
     def opened(self, now: float) -> Actions:
         return NOTHING
@@ -150,6 +162,9 @@ class Dialogue:
 
     def half_closed(self, now: float) -> Actions:
         return (Close(),)
+
+    def taken(self, now: float) -> Actions:
+        return NOTHING
 
     def answered(self, ticket: int, outcomes: Sequence[Outcome], now: float) -> Actions:
         return NOTHING

@@ -49,6 +49,9 @@ class Peer(NamedTuple):
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
+NOBODY = Peer("", 0)
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """Protocol and address where we listen or dial.

@@ -19,6 +19,8 @@ from sockwright.binding import Service
 from sockwright.endpoint import LOOPBACK, Endpoint, Peer, parse
 from sockwright.errors import ConfigError
 from sockwright.journal.journal import Journal
+from sockwright.stores import Store
+from sockwright.stores.memory import MemoryStore
 from sockwright.transport import tls
 from sockwright.transport.breaking import Breaking
 from sockwright.transport.datagrams import DatagramServer
@@ -86,7 +88,7 @@ class Workbench:
     """Services on endpoints, running. Made by `open_bench`; used from the loop's thread."""
 
     def __init__(
-        self, journal: Journal, limits: Limits, staff: Staff, trouble: Callable[[str], None], store: Any = None
+        self, journal: Journal, limits: Limits, staff: Staff, trouble: Callable[[str], None], store: Store | None = None
     ) -> None:
         self.journal = journal
         self.limits = limits
@@ -94,7 +96,7 @@ class Workbench:
         self.breaking = Breaking(journal.run.seed)
         self._staff = staff
         self._trouble = trouble
-        self._context = services.Context(now=time.time, store=store)
+        self.context = services.Context(now=time.time, store=store or MemoryStore())
         self._offered: dict[str, Sequence[Service]] = {}
         self._most = most_connections(limits.connections, raise_descriptor_limit())
         self._own_ports: set[int] = set()
@@ -105,7 +107,7 @@ class Workbench:
         Raises: ConfigError where there is no such service.
         """
         if name not in self._offered:
-            self._offered[name] = services.offered(name, self._context)
+            self._offered[name] = services.offered(name, self.context)
         return self._offered[name]
 
     def listen(self, posting: Posting, *, lan: bool = False, move: bool = False) -> Listening:
@@ -118,8 +120,10 @@ class Workbench:
         frame = posting.frame or endpoint.options.get("frame")
         opening: Any = None
         if posting.target is None:
-            terms = protocols.Terms(offered, frame, posting.limits, posting.extra)
-            opening = protocols.open_with(endpoint.protocol, terms)
+            # Under which names a browser may call us: who is let in by --lan knows this machine by these.
+            names = (*own_names(), *lan_addresses()) if lan else ()
+            extra = {"secure": endpoint.tls, "names": names, **posting.extra}
+            opening = protocols.open_with(endpoint.protocol, protocols.Terms(offered, frame, posting.limits, extra))
         hosts = listening_hosts(endpoint.host, lan)
         port = endpoint.port
         for attempt in range(TRIES):
@@ -222,7 +226,7 @@ async def open_bench(
     limits: Limits | None = None,
     *,
     trouble: Callable[[str], None] = lambda text: None,
-    store: Any = None,
+    store: Store | None = None,
     grace: float | None = None,
 ) -> AsyncIterator[Workbench]:
     """Hold a bench: yields a `Workbench`, and drains it at the end."""
@@ -264,7 +268,14 @@ class BenchThread:
         host, port = bench.serve("tcp://:0", "echo")
     """
 
-    def __init__(self, journal: Journal | None = None, limits: Limits | None = None, grace: float = 1.0) -> None:
+    def __init__(
+        self,
+        journal: Journal | None = None,
+        limits: Limits | None = None,
+        grace: float = 1.0,
+        store: Store | None = None,
+    ) -> None:
+        self._store = store
         self.journal = journal or Journal(None)
         self.troubles: list[str] = []
         self._limits = limits or Limits()
@@ -284,7 +295,9 @@ class BenchThread:
 
     async def _hold(self, ready: Future[None]) -> None:
         self._stop = asyncio.Event()
-        async with open_bench(self.journal, self._limits, trouble=self.troubles.append, grace=self._grace) as bench:
+        async with open_bench(
+            self.journal, self._limits, trouble=self.troubles.append, store=self._store, grace=self._grace
+        ) as bench:
             self._bench = bench
             ready.set_result(None)
             await self._stop.wait()

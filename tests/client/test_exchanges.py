@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import trustme
-from tests.peers import closed_port, echo, hang_up, server, under_tls, until
+from tests.peers import closed_port, echo, hang_up, local_ca, server, under_tls, until
 
 import sockwright
 from sockwright.client import Exchange, call, connect
@@ -120,10 +120,7 @@ def test_silence_ends_after_wait() -> None:
 @pytest.fixture
 def ca(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> trustme.CA:
     monkeypatch.setenv("SOCKWRIGHT_HOME", str(tmp_path))
-    (tmp_path / "data" / "tls").mkdir(parents=True)
-    made = trustme.CA()
-    made.cert_pem.write_to_path(str(tmp_path / "data" / "tls" / "ca.pem"))
-    return made
+    return local_ca(tmp_path)
 
 
 def test_under_tls_the_answer_is_awaited_before_we_say_that_we_are_done(ca: trustme.CA) -> None:

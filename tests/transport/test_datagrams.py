@@ -76,9 +76,9 @@ def test_a_forged_sender_gains_nothing_beyond_the_loopback(bench: BenchThread) -
         flow = Flow(server, sock, ("192.0.2.7", 5353), server._opening())  # type: ignore[arg-type, union-attr]
         sent: list[bytes] = []
         flow._sock = type("Wire", (), {"sendto": lambda self, data, to: sent.append(data)})()
-        flow.arrived(b"?")
+        flow.arrived(b"?", 100.0)
         assert sent == []  # 22 bytes for one would make us an amplifier
-        flow.arrived(b"x" * 40)
+        flow.arrived(b"x" * 40, 100.1)
         assert sent == [b"Thank you for the data"]
         flow.record_end("us", "fin", "")
 

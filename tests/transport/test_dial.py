@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 import threading
@@ -9,10 +10,10 @@ from typing import Any
 
 import pytest
 import trustme
-from tests.peers import blackhole, closed_port, echo, hang_up, server, under_tls, until
+from tests.peers import blackhole, closed_port, echo, hang_up, local_ca, server, under_tls, until
 
 from sockwright.endpoint import parse
-from sockwright.errors import ConfigError
+from sockwright.errors import ConfigError, PeerError
 from sockwright.transport.connection import Connection
 from sockwright.transport.dial import client_context, dial, dial_datagrams
 
@@ -31,10 +32,7 @@ def whole(connection: Connection) -> bytes:
 def ca(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> trustme.CA:
     """A CA that stands where our own local one is kept."""
     monkeypatch.setenv("SOCKWRIGHT_HOME", str(tmp_path))
-    (tmp_path / "data" / "tls").mkdir(parents=True)
-    made = trustme.CA()
-    made.cert_pem.write_to_path(str(tmp_path / "data" / "tls" / "ca.pem"))
-    return made
+    return local_ca(tmp_path)
 
 
 def test_a_half_closed_connection_still_brings_the_whole_answer() -> None:
@@ -232,14 +230,17 @@ def test_a_certificate_file_that_does_not_do_is_named(ca: trustme.CA, tmp_path: 
 def test_a_peer_that_does_not_speak_tls_is_told_apart(ca: trustme.CA) -> None:
     def plain(client: socket.socket) -> None:
         client.sendall(b"220 hello\r\n")
-        client.recv(1000)
+        with contextlib.suppress(ConnectionResetError):
+            client.recv(1000)
 
-    with server(plain) as port, pytest.raises(ssl.SSLError):
+    with server(plain) as port, pytest.raises(PeerError, match="does not speak TLS: it said b'220 hello"):
+        dial(parse(f"tcp+tls://:{port}"))
+    with server(echo) as port, pytest.raises(PeerError, match="does not speak TLS"):
         dial(parse(f"tcp+tls://:{port}"))
     done = threading.Event()
     with server(until(done)) as port:
         with pytest.raises(TimeoutError, match="no TLS handshake"):
-            dial(parse(f"tcp+tls://:{port}"), wait=0.1)
+            dial(parse(f"tcp+tls://:{port}"), wait=1.0)
         done.set()
     with server(hang_up) as port, pytest.raises(ConnectionError):
         dial(parse(f"tcp+tls://:{port}"))

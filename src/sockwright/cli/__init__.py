@@ -21,6 +21,18 @@ VERBS: dict[str, tuple[str, str]] = {
     "tap": ("tap", "a recording relay between any client and any server"),
     "replay": ("replay", "a recording played again as client"),
     "break": ("break_", "faults on a running bench"),
+    "call": ("call", "a client for each scheme"),
+    "decode": ("decode", "codebook client: prints the plain words for enciphered ones"),
+    "codebook": ("codebook", "manages codebooks: import, export, list, show, set, remove, make"),
+    "links": ("links", "check the links of pages, sites, files and sitemaps"),
+    "symbols": ("symbols", "the warm-up: prints the symbol typed last"),
+    "watch": ("watch", "a live tail of what goes over the wire"),
+    "log": ("log", "its past: list, show, export, clear"),
+    "explain": ("explain", "short lessons on what surprises people"),
+    "doctor": ("doctor", "looks at this machine: versions, limits, ports"),
+    "ready": ("ready", "waits until endpoints answer"),
+    "config": ("config_verb", "which settings count, where files are, our CA"),
+    "completion": ("completion", "lets bash, zsh or fish complete our words"),
 }
 
 EXAMPLES = """\b
@@ -32,6 +44,16 @@ Examples:
 """
 
 
+def load(verb: str) -> click.Command:
+    """Return a verb's command; its module is imported now."""
+    from sockwright.cli import settings
+
+    command = importlib.import_module(f"sockwright.cli.{VERBS[verb][0]}").command
+    assert isinstance(command, click.Command)
+    settings.name_variables(command, verb)
+    return command
+
+
 class Verbs(click.Group):
     """A group that imports a verb's module when the verb is used, and only then."""
 
@@ -39,11 +61,7 @@ class Verbs(click.Group):
         return list(VERBS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in VERBS:
-            return None
-        command = importlib.import_module(f"sockwright.cli.{VERBS[cmd_name][0]}").command
-        assert isinstance(command, click.Command)
-        return command
+        return load(cmd_name) if cmd_name in VERBS else None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Verbs"):
@@ -54,13 +72,19 @@ class Verbs(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and not args[0].startswith("-") and args[0] not in VERBS:
             ctx.fail(f"There is no verb {args[0]!r}.{manners.nearest(args[0], VERBS)}")
-        return super().resolve_command(ctx, args)
+        name, command, rest = super().resolve_command(ctx, args)
+        asks_for_help = not set(rest).isdisjoint(ctx.help_option_names)
+        if name is not None and command is not None and not ctx.resilient_parsing and not asks_for_help:
+            from sockwright.cli import settings
+
+            ctx.default_map = {name: settings.default_map(command, name, VERBS, load)}
+        return name, command, rest
 
 
 @click.group(
     cls=Verbs,
     epilog=EXAMPLES,
-    context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "SOCKWRIGHT"},
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(__version__, prog_name="sockwright")
 def group() -> None:

@@ -17,6 +17,7 @@ from typing import IO, Any
 import click
 
 from sockwright.errors import ConfigError, PeerError, ServiceError
+from sockwright.wire.visible import visible_lines
 
 OK = 0
 WRONG = 1  # the answer or the check was wrong
@@ -63,7 +64,8 @@ def remark(text: str) -> None:
 
 
 def complain(message: str, cure: str = "") -> None:
-    """Say what went wrong and what to do about it, on stderr."""
+    """Say what went wrong and what to do about it, on stderr. Foreign words in it cannot control the terminal."""
+    message, cure = visible_lines(message), visible_lines(cure)
     word = click.style("error:", fg="red", bold=True) if colours(sys.stderr) else "error:"
     remark(f"{word} {message}")
     if cure:
@@ -105,8 +107,21 @@ def run(command: click.Command, args: list[str] | None = None) -> int:
 
 def _show_usage(wrong: click.ClickException) -> None:
     complain(wrong.format_message())
-    if isinstance(wrong, click.UsageError) and wrong.ctx is not None:
+    if isinstance(wrong, click.BadParameter) and (variable := _variable_of(wrong)):
+        remark(f"  it comes from the environment: {variable}={os.environ[variable]!r}")
+    elif isinstance(wrong, click.UsageError) and wrong.ctx is not None:
         remark(f"  {wrong.ctx.command_path} --help shows examples")
+
+
+def _variable_of(wrong: click.BadParameter) -> str:
+    """Return the variable that the bad value comes from, "" where somebody typed it."""
+    ctx, param = wrong.ctx, wrong.param
+    if ctx is None or param is None or param.name is None:
+        return ""
+    if ctx.get_parameter_source(param.name) is not click.core.ParameterSource.ENVIRONMENT:
+        return ""
+    names = [param.envvar] if isinstance(param.envvar, str) else param.envvar or ()
+    return next((name for name in names if os.environ.get(name)), "")
 
 
 def _network(trouble: OSError) -> int:
@@ -115,6 +130,9 @@ def _network(trouble: OSError) -> int:
         return DEADLINE
     if isinstance(trouble, ConnectionResetError | ConnectionAbortedError):
         return BROKEN_OFF
+    # Names that are not known and TLS that fails; their modules are loaded only where they can have been raised.
+    if type(trouble).__name__ in ("gaierror", "SSLError", "SSLCertVerificationError"):
+        return UNREACHABLE
     if isinstance(trouble, ConnectionError) or trouble.errno in {
         errno.EADDRINUSE,
         errno.EADDRNOTAVAIL,

@@ -6,19 +6,22 @@ import contextlib
 import errno
 import json
 import os
+import queue
 import secrets
 import signal
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sockwright import __version__, config
+from sockwright import __version__, config, stores
 from sockwright.cli import flags, manners
 from sockwright.endpoint import parse
 from sockwright.errors import ConfigError
 from sockwright.journal.journal import Journal
+from sockwright.stores import Store
 from sockwright.transport import loop
 from sockwright.transport.control import ControlServer
 from sockwright.transport.limits import Limits
@@ -26,6 +29,8 @@ from sockwright.workbench import Listening, PortTaken, Posting, Workbench, lan_a
 
 # A person reads some lines a second; a bench makes thousands. What is above this many is counted.
 LINES_PER_SECOND = 40
+# Lines that wait for a terminal that takes none.
+LINES_WAITING = 1000
 
 Show = Callable[[Sequence[Listening], Journal], None]
 
@@ -61,30 +66,54 @@ def open_journal(options: Mapping[str, Any], command: str) -> Journal:
             manners.remark(f"the journal stays in memory: cannot make {path.parent}: {wrong.strerror}")
             path = None
     seed = options.get("seed")
-    return Journal(path, command=command, seed=secrets.randbits(31) if seed is None else seed)
+    return Journal(
+        path,
+        command=command,
+        seed=secrets.randbits(31) if seed is None else seed,
+        complain=lambda text: manners.remark(f"journal: {text}") if text else None,
+    )
+
+
+def open_state(options: Mapping[str, Any]) -> Store:
+    """Return the store that `--store` names; without it `state.db` in the user's data folder.
+
+    Where the latter cannot be had, state stays in memory, which is said.
+
+    Raises: Stop for a `--store` that is not there.
+    """
+    url = options.get("store")
+    try:
+        return stores.open_store(url or str(config.home().data / "state.db"))
+    except stores.Unavailable as wrong:
+        if url:
+            raise manners.Stop(manners.UNREACHABLE, str(wrong), "--store memory does without") from None
+        manners.remark(f"{wrong}: it stays in memory, and goes when this ends")
+        return stores.open_store("memory")
 
 
 def run(
     postings: Sequence[Posting], *, title: str, show: Show | None = None, move: bool = False, **options: Any
 ) -> int:
     """Run a bench with `postings` until SIGINT or SIGTERM; return the exit code."""
+    store = open_state(options)
     journal = open_journal(options, title)
     try:
-        return loop.run(_run(postings, journal, show or _show_listening, move, options))
+        return loop.run(_run(postings, journal, store, show or _show_listening, move, options))
     except PortTaken as taken:
         raise port_taken(taken) from None
     finally:
         journal.close()
+        store.close()
 
 
 async def _run(
-    postings: Sequence[Posting], journal: Journal, show: Show, move: bool, options: Mapping[str, Any]
+    postings: Sequence[Posting], journal: Journal, store: Store, show: Show, move: bool, options: Mapping[str, Any]
 ) -> int:
     limits = limits_of(options)
     lan = bool(options.get("lan"))
     try:
         async with (
-            open_bench(journal, limits, trouble=manners.remark) as bench,
+            open_bench(journal, limits, trouble=manners.remark, store=store) as bench,
             contextlib.AsyncExitStack() as reached,
         ):
             for each in postings:
@@ -99,8 +128,6 @@ async def _run(
                 show(bench.listening, journal)
             if options.get("ready_file"):
                 _write_ready_file(Path(options["ready_file"]), bench.listening)
-            if journal.trouble:
-                manners.remark(f"journal: {journal.trouble}")
             stop_printing = print_lines(journal, options)
             try:
                 number = await until_told_to_stop()
@@ -202,11 +229,20 @@ def print_lines(journal: Journal, options: Mapping[str, Any]) -> Callable[[], No
         return lambda: None
     from sockwright.journal.summary import Summaries
 
-    return journal.follow(_Printer(Summaries(), bool(options.get("as_json"))))
+    printer = _Printer(Summaries(), bool(options.get("as_json")))
+    unfollow = journal.follow(printer)
+
+    def stop() -> None:
+        journal.flush()
+        unfollow()
+        printer.close()
+
+    return stop
 
 
 class _Printer:
-    """Follows the journal in the writer's thread."""
+    """Follows the journal in the writer's thread, and prints in one of its own: a terminal stopped with Ctrl-S must
+    not stop the journal."""
 
     def __init__(self, summaries: Any, as_json: bool) -> None:
         self._summaries = summaries
@@ -214,26 +250,37 @@ class _Printer:
         self._second = 0.0
         self._printed = 0
         self._left_out = 0
+        self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._print, name="sockwright-lines", daemon=True)
+        self._thread.start()
 
     def __call__(self, entries: Sequence[Any]) -> None:
-        lines: list[str] = []
         for summary in self._summaries.ended(entries):
             now = time.monotonic()
             if now - self._second >= 1.0:
                 if self._left_out and not self._as_json:
-                    lines.append(f"... and {self._left_out} more in that second; sockwright log list shows them")
+                    self._lines.put(f"... and {self._left_out} more in that second; sockwright log list shows them")
                 self._second, self._printed, self._left_out = now, 0, 0
-            if self._printed < LINES_PER_SECOND:
+            if self._printed < LINES_PER_SECOND and self._lines.qsize() < LINES_WAITING:
                 self._printed += 1
-                lines.append(json.dumps(summary.as_dict(), ensure_ascii=False) if self._as_json else summary.line())
+                about = json.dumps(summary.as_dict(), ensure_ascii=False) if self._as_json else summary.line()
+                self._lines.put(about)
             else:
                 self._left_out += 1
-        if lines:
+
+    def _print(self) -> None:
+        while line := self._lines.get():
             try:
-                sys.stdout.write("\n".join(lines) + "\n")
-                sys.stdout.flush()
+                sys.stdout.write(line + "\n")
+                if self._lines.empty():
+                    sys.stdout.flush()
             except (OSError, ValueError):  # whoever read our lines is gone; the bench goes on
-                pass
+                return
+
+    def close(self) -> None:
+        """Print what is left, unless the terminal takes nothing."""
+        self._lines.put("")
+        self._thread.join(0.5)
 
 
 def port_taken(taken: PortTaken) -> manners.Stop:

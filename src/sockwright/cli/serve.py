@@ -9,7 +9,7 @@ import click
 from sockwright.cli import flags, manners
 
 EXAMPLES = """\b
-SERVICE is one of echo, discard, time, greet, symbols, parity, hello, or a function of your own:
+SERVICE is one of echo, discard, time, greet, symbols, codebook, parity, hello, or a function of your own:
 the signature alone makes it a service, over any protocol. A file that `tap --record` wrote plays its server's side.
 
 \b
@@ -34,6 +34,7 @@ Examples:
 @flags.faults()
 @click.option("--lan", is_flag=True, help="Let others on the network in, not only this machine.")
 @click.option("--no-journal", is_flag=True, help="Keep what happens in memory only.")
+@click.option("--store", metavar="URL", help="Where state is kept: a file, redis://HOST:PORT/DB, memory.")
 @click.option("--ready-file", metavar="FILE", help="Write the real endpoints there (JSON) once they answer.")
 @click.option("--quiet", "-q", is_flag=True, help="Do not print a line per connection.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")

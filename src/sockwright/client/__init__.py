@@ -10,17 +10,37 @@ Blocking calls with deadlines, no event loop: from a coroutine use `asyncio.to_t
 
 from __future__ import annotations
 
-from typing import Any
+import importlib
+from typing import TYPE_CHECKING, Any
 
-from sockwright.client.exchanges import Exchange, exchange
-from sockwright.client.http import Response, request
-from sockwright.client.xmlrpc import call_method
 from sockwright.endpoint import Endpoint, parse
 from sockwright.errors import ConfigError
-from sockwright.transport.connection import Connection
-from sockwright.transport.dial import CONNECT_WAIT, dial
+
+if TYPE_CHECKING:
+    from sockwright.client.exchanges import Exchange, exchange
+    from sockwright.client.http import Response, request
+    from sockwright.client.xmlrpc import call_method
+    from sockwright.transport.connection import Connection
 
 __all__ = ["Connection", "Exchange", "Response", "call", "call_method", "connect", "exchange", "request"]
+
+# public name -> its module; imported on first use, since whoever calls over tcp needs neither HTTP nor XML
+_PUBLIC = {
+    "Connection": "sockwright.transport.connection",
+    "Exchange": "sockwright.client.exchanges",
+    "Response": "sockwright.client.http",
+    "call_method": "sockwright.client.xmlrpc",
+    "exchange": "sockwright.client.exchanges",
+    "request": "sockwright.client.http",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(_PUBLIC[name]), name)
+    globals()[name] = value
+    return value
 
 
 def call(url: str, *values: Any, wait: float | None = None, **options: Any) -> Any:
@@ -38,25 +58,34 @@ def call(url: str, *values: Any, wait: float | None = None, **options: Any) -> A
     endpoint = parse(url, "http")
     match endpoint.protocol:
         case "tcp" | "udp":
+            from sockwright.client.exchanges import exchange
+
             messages = [value.encode() if isinstance(value, str) else bytes(value) for value in values]
             return exchange(endpoint, messages, wait=wait, **options)
         case "http":
+            from sockwright.client.http import request
+
             content = values[0] if values else b""
             has_content = bool(values) or "json" in options
             method = options.pop("method", "POST" if has_content else "GET")
             return request(method, endpoint, content=content, wait=wait, **options)
         case "xmlrpc":
+            from sockwright.client.xmlrpc import call_method
+
             if not values:
                 raise ConfigError(f"{url} needs a method's name", cure="call(url, 'is_even', 4)")
             return call_method(endpoint, *values, wait=wait, **options)
     raise ConfigError(f"{endpoint.scheme} cannot be called yet", cure="tcp, udp, http, https and xmlrpc can")
 
 
-def connect(url: str | Endpoint, wait: float = CONNECT_WAIT) -> Connection:
-    """Return a connection to `url` (tcp, or the bytes below http, smtp ...), to be talked over by hand.
+def connect(url: str | Endpoint, wait: float = 5.0) -> Connection:
+    """Return a connection to `url` (tcp, or the bytes below http, smtp ...), to be talked over by hand; `wait` in
+    seconds until it must stand.
 
     Raises: OSError, TimeoutError; ConfigError for udp, which has no connections.
     """
+    from sockwright.transport.dial import dial
+
     endpoint = parse(url) if isinstance(url, str) else url
     if endpoint.protocol == "udp":
         raise ConfigError("UDP has no connections", cure="call('udp://...', data) sends and waits for the answer")

@@ -75,6 +75,7 @@ def exchange(
     frame: str | None = None,
     split: int = 0,
     gap: float = 0.0,
+    timeout: float | None = None,
     limit: int = LIMIT,
 ) -> Exchange:
     """Say `messages` to `endpoint`, and return the answer once it is whole.
@@ -82,8 +83,9 @@ def exchange(
     With a framing each message is a frame, and the answer is whole when as many came back; without, messages are
     said as they are, we half-close, and it is whole when the peer hangs up. Over UDP each is a datagram.
 
-    Raises: TimeoutError when nothing came for `wait` seconds, OSError where the endpoint cannot be reached or the
-    peer breaks off, PeerError where it breaks its framing or says more than `limit` bytes.
+    Raises: TimeoutError when nothing came for `wait` seconds, or all of it took more than `timeout`; OSError where the
+    endpoint cannot be reached or the peer breaks off; PeerError where it breaks its framing or says more than `limit`
+    bytes.
     """
     began = time.monotonic()
     silence = wait_of(endpoint, wait)
@@ -92,15 +94,15 @@ def exchange(
     encoded = [encoder.encode(message) for message in messages] if encoder is not None else list(messages)
     outgoing = Prepared(encoded, split)
     if endpoint.protocol == "udp":
-        post = Post(endpoint, outgoing, wait=silence, gap=gap)
+        post = Post(endpoint, outgoing, wait=silence, gap=gap, timeout=timeout)
         sent, arrivals, _ = _collected(post.events(), limit)
         result = Exchange(post.peer, sent, arrivals, (), post.ended, time.monotonic() - began)
         return _whole(endpoint, result, silence)
-    with dial(endpoint, max(CONNECT_WAIT, silence)) as connection:
-        talk = talk_over(connection, outgoing, cutter, name, wait=silence, gap=gap)
+    with dial(endpoint, silence or CONNECT_WAIT) as connection:
+        talk = talk_over(connection, outgoing, cutter, name, wait=silence, gap=gap, timeout=timeout)
         sent, arrivals, frames = _collected(talk.events(), limit)
         result = Exchange(connection.peer, sent, arrivals, frames, talk.ended, time.monotonic() - began)
-    if cutter is not None and talk.answered < max(outgoing.asked, 1) and talk.ended != "idle":
+    if cutter is not None and talk.answered < max(outgoing.asked, 1) and talk.ended not in ("idle", "time-out"):
         raise ConnectionAbortedError(f"{result.peer} hung up after {talk.answered} of {outgoing.asked} answers")
     return _whole(endpoint, result, silence)
 
@@ -114,6 +116,7 @@ def talk_over(
     wait: float,
     gap: float = 0.0,
     patient: bool = False,
+    timeout: float | None = None,
 ) -> Talk:
     """Return the talk that fits a framing: where frames end themselves, nobody need half-close."""
     half_close = cutter is None or frame == "eof"
@@ -126,6 +129,7 @@ def talk_over(
         half_close=half_close,
         needs_end=frame == "eof",
         patient=patient,
+        timeout=timeout,
     )
 
 
@@ -153,6 +157,8 @@ def _whole(endpoint: Endpoint, result: Exchange, wait: float) -> Exchange:
     if result.ended == "idle":
         came = f"{len(result.content)} bytes came, then nothing" if result.arrivals else "nothing came"
         raise TimeoutError(f"{came} from {endpoint.authority} for {config.duration_text(wait)}")
+    if result.ended == "time-out":
+        raise TimeoutError(f"{endpoint.authority} was not done after {config.duration_text(result.seconds)}")
     if result.ended == "cut":
         raise ConnectionAbortedError(f"{result.peer} ended without TLS's farewell: the answer may be cut off")
     return result

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote, urljoin
@@ -159,13 +159,14 @@ class Asking:
     `parts` yields heads, pieces of content, and the `End`.
     """
 
-    def __init__(self, request: Request, wait: float) -> None:
+    def __init__(self, request: Request, wait: float, timeout: float | None = None) -> None:
         self.request = request
         self.heads: list[ResponseHead] = []
         self.peer = Peer("", 0)
         self.tls = ""
         self.connected = self.first_byte = self.ended = 0.0
         self._wait = wait
+        self._timeout = timeout
 
     def parts(self) -> Iterator[ResponseHead | bytes | End]:
         """Ask, and yield the parts of the response.
@@ -175,20 +176,21 @@ class Asking:
         request = self.request
         said = request.head() + request.content
         began = time.monotonic()
-        with dial(request.endpoint, max(CONNECT_WAIT, self._wait)) as connection:
+        with dial(request.endpoint, self._wait or CONNECT_WAIT) as connection:
             self.connected = time.monotonic() - began
             self.peer, self.tls = connection.peer, connection.tls
             connection.post(said)
             connection.flush()
-            for part in self._read(connection, began):
+            deadline = began + self._timeout if self._timeout is not None else float("inf")
+            for part in self._read(connection, began, deadline):
                 if isinstance(part, ResponseHead):
                     self.heads.append(part)
                 yield part
 
-    def _read(self, connection: Connection, began: float) -> Iterator[ResponseHead | bytes | End]:
+    def _read(self, connection: Connection, began: float, deadline: float) -> Iterator[ResponseHead | bytes | End]:
         reader = ResponseReader(self.request.method)
         while not reader.done:
-            arrival = self._next(connection)
+            arrival = self._next(connection, deadline)
             if not self.first_byte:
                 self.first_byte = time.monotonic() - began
             if arrival:
@@ -200,14 +202,17 @@ class Asking:
                 self.ended = time.monotonic() - began
             yield from parts
 
-    def _next(self, connection: Connection) -> bytes:
-        unsent = connection.unsent
-        while (arrival := connection.read(self._wait)) is None:
-            if connection.unsent == unsent:  # while a long request still goes out, the peer may keep silent
-                place = self.request.endpoint.authority
-                raise TimeoutError(f"{place} said nothing for {config.duration_text(self._wait)}")
+    def _next(self, connection: Connection, deadline: float) -> bytes:
+        place = self.request.endpoint.authority
+        while True:
             unsent = connection.unsent
-        return arrival.data
+            arrival = connection.read(min(self._wait, max(deadline - time.monotonic(), 0.0)))
+            if arrival is not None:
+                return arrival.data
+            if time.monotonic() >= deadline:
+                raise TimeoutError(f"{place} was not done after {config.duration_text(self._timeout or 0.0)}")
+            if connection.unsent == unsent:  # while a long request still goes out, the peer may keep silent
+                raise TimeoutError(f"{place} said nothing for {config.duration_text(self._wait)}")
 
     def _judge_end(self, connection: Connection, reader: ResponseReader) -> None:
         if reader.head is None and not connection.received:
@@ -224,13 +229,14 @@ def request(
     content: bytes | str = b"",
     json: Any = None,
     wait: float | None = None,
+    timeout: float | None = None,
     follow: bool = False,
     limit: int = LIMIT,
 ) -> Response:
     """Send a request and return the whole response, whatever its status. `json`: a value sent as JSON.
 
-    Raises: TimeoutError after `wait` seconds of silence, OSError where the endpoint cannot be reached or breaks off,
-    PeerError where the response is malformed, cut off, or longer than `limit` bytes.
+    Raises: TimeoutError after `wait` seconds of silence or `timeout` in all; OSError where the endpoint cannot be
+    reached or breaks off; PeerError where the response is malformed, cut off, or longer than `limit` bytes.
     """
     endpoint = parse(url, "http") if isinstance(url, str) else url
     given = tuple(fields.items() if isinstance(fields, Mapping) else fields)
@@ -240,52 +246,71 @@ def request(
         if not any(name.lower() == "content-type" for name, _ in given):
             given = (*given, ("Content-Type", "application/json"))
     asked = Request(method.upper(), endpoint, given, body)
-    return ask(asked, wait=wait_of(endpoint, wait), follow=follow, limit=limit)
+    return ask(asked, wait=wait_of(endpoint, wait), timeout=timeout, follow=follow, limit=limit)
 
 
 def _json_of(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False).encode()
 
 
-def ask(asked: Request, *, wait: float, follow: bool = False, limit: int = LIMIT) -> Response:
-    """Send `asked`, follow redirects if told to, and return the last response. Raises: as `request`."""
+Sink = Callable[[bytes], object]
+
+
+def ask(
+    asked: Request,
+    *,
+    wait: float,
+    timeout: float | None = None,
+    follow: bool = False,
+    limit: int = LIMIT,
+    sink: Sink | None = None,
+) -> Response:
+    """Send `asked`, follow redirects if told to, and return the last response. `sink` is given the content of that
+    one piece by piece; it is not kept then, and has no limit. `timeout` is for each request. Raises: as `request`.
+    """
     hops: list[Response] = []
     while True:
-        asking = Asking(asked, wait)
-        pieces: list[bytes] = []
+        asking = Asking(asked, wait, timeout)
+        kept: list[bytes] = []
         size = 0
         trailers = NO_FIELDS
         for part in asking.parts():
-            if isinstance(part, bytes):
-                pieces.append(part)
+            if isinstance(part, End):
+                trailers = part.trailers
+            elif isinstance(part, bytes):
+                if sink is not None and not (follow and is_redirect(asking.heads[-1])):
+                    sink(part)
+                    continue
+                kept.append(part)
                 size += len(part)
                 if size > limit:
                     raise PeerError(f"the content is longer than the {limit} bytes allowed", offset=size)
-            elif isinstance(part, End):
-                trailers = part.trailers
         timings = Timings(asking.connected, asking.first_byte, asking.ended)
-        content = b"".join(pieces)
-        response = Response(
-            asked, tuple(asking.heads), content, trailers, asking.peer, timings, asking.tls, tuple(hops)
-        )
-        onward = redirected(response) if follow else None
-        if onward is None:
+        heads = tuple(asking.heads)
+        response = Response(asked, heads, b"".join(kept), trailers, asking.peer, timings, asking.tls, tuple(hops))
+        if not follow or not is_redirect(response.head):
             return response
+        onward = redirected(response)
         hops.append(replace(response, hops=()))
         if len(hops) > REDIRECTS:
             raise PeerError(f"more than {REDIRECTS} redirects, the last to {onward.url}", section="RFC 9110, 15.4")
         asked = onward
 
 
-def redirected(response: Response) -> Request | None:
-    """Return the request that a redirect asks for, None where the response is none.
+def is_redirect(head: ResponseHead) -> bool:
+    """Tell whether the response sends us elsewhere."""
+    return head.status in _SEE_OTHER | _SAME_AGAIN and "location" in head.fields
+
+
+def redirected(response: Response) -> Request:
+    """Return the request that a redirect asks for.
 
     Secrets stay at home: credentials and cookies do not go to another host, port or scheme (RFC 9110, 15.4).
+
+    Raises: PeerError for a Location that makes no sense.
     """
     asked, status = response.request, response.status
     place = response.fields.get("location")
-    if not place or status not in _SEE_OTHER | _SAME_AGAIN:
-        return None
     try:
         endpoint = parse(urljoin(asked.url, place), "http")
     except (ConfigError, ValueError) as wrong:

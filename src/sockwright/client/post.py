@@ -19,7 +19,7 @@ LOST = 0.2  # ... and seconds until we no longer wait for one of them before the
 
 class Post:
     """Datagrams to one peer and back. `events` makes it happen; then `ended` is "done" when each one was answered,
-    "idle" when no answer came for `wait` seconds though one was owed."""
+    "idle" when no answer came for `wait` seconds though one was owed, "time-out" when all of it took too long."""
 
     def __init__(
         self,
@@ -29,10 +29,12 @@ class Post:
         wait: float,
         gap: float = 0.0,
         patient: bool = False,
+        timeout: float | None = None,
         wakes: Callable[[Callable[[], None]], None] = lambda wake: None,
     ) -> None:
         """`gap`: seconds between two datagrams. `patient`: silence ends nothing while there may be more to say.
-        `wakes` is told what to call when there is more to say."""
+        `timeout`: seconds for all of it. `wakes` is told what to call when there is more to say.
+        """
         self.ended = ""
         self.answered = 0
         self.posted = 0
@@ -42,6 +44,7 @@ class Post:
         self._wait = wait
         self._gap = gap
         self._patient = patient
+        self._deadline = time.monotonic() + timeout if timeout is not None else float("inf")
         self._wakes = wakes
         self._sent: list[bytes] = []  # until the first answer: to be said again to the next address
         self._written_off = 0
@@ -85,6 +88,9 @@ class Post:
                 yield arrival
             elif time.monotonic() >= self._active + self._wait and self._gives_up:
                 self.ended = "idle"
+            if not self.ended and time.monotonic() >= self._deadline:
+                self.ended = "time-out"
+            if self.ended:
                 return
 
     def _send_what_is_due(self, connection: DatagramConnection) -> Iterator[Event]:
@@ -116,10 +122,13 @@ class Post:
     def _until(self) -> float | None:
         """Return for how long nothing is to be done but reading."""
         now = time.monotonic()
-        times = [self._active + self._wait] if self._gives_up else []
+        times = [self._deadline]
+        if self._gives_up:
+            times.append(self._active + self._wait)
         if not self._outgoing.over:
             if self._next_piece > now:
                 times.append(self._next_piece)
             elif self._is_full:
                 times.append(self._active + LOST)
-        return max(min(times) - now, 0.0) if times else None
+        left = max(min(times) - now, 0.0)
+        return left if left != float("inf") else None

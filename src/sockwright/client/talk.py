@@ -5,6 +5,7 @@ When a talk is over:
     with a framing      as many frames came as were sent (one at least)                "done"
     without             the peer said all it had; we half-close when we have            "fin", "cut"
     always              nobody said anything for `wait` seconds                         "idle"
+                        `timeout` seconds are over                                      "time-out"
 
 TLS peers mostly take the end of our side for the end of the whole, and drop the answer they owe. So under TLS the
 half-close waits until the answer came and has been over for a moment.
@@ -144,9 +145,11 @@ class Talk:
         half_close: bool = True,
         needs_end: bool = False,
         patient: bool = False,
+        timeout: float | None = None,
     ) -> None:
         """`gap`: seconds between two pieces. `half_close` when all is said; `needs_end`: at once, even under TLS,
         since nothing else ends what we say. `patient`: silence ends nothing while there may be more to say.
+        `timeout`: seconds for all of it.
         """
         self.ended = ""
         self.answered = 0  # frames
@@ -158,6 +161,7 @@ class Talk:
         self._half_close = half_close
         self._needs_end = needs_end
         self._patient = patient
+        self._deadline = time.monotonic() + timeout if timeout is not None else float("inf")
         self._said_all = False  # ours is over and, where that is wanted, half-closed
 
     def events(self) -> Iterator[Event]:
@@ -193,20 +197,25 @@ class Talk:
                 yield from self._frames(arrival)
                 if not arrival.data:
                     self.ended = connection.ended
-            elif now >= active + self._wait and (outgoing.over or not self._patient):
+            if self.ended:
+                return
+            if now >= self._deadline:
+                self.ended = "time-out"
+            elif arrival is None and now >= active + self._wait and (outgoing.over or not self._patient):
                 self.ended = "idle"
 
     def _until(self, active: float, next_piece: float) -> float | None:
         """Return for how long nothing is to be done but reading."""
         now = time.monotonic()
-        times = []
+        times = [self._deadline]
         if self._outgoing.over or not self._patient:
             times.append(active + self._wait)
         if not self._outgoing.over and next_piece > now:
             times.append(next_piece)
         if self._outgoing.over and not self._said_all:
             times.append(self._half_close_time(active))
-        return max(min(times) - now, 0.0) if times else None
+        left = max(min(times) - now, 0.0)
+        return left if left != float("inf") else None
 
     def _half_close_time(self, active: float) -> float:
         if not self._connection.tls or self._needs_end:

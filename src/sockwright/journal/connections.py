@@ -53,7 +53,7 @@ _BY_TARGET = {  # of a tap
 _OVER_UDP = {FIN: "over", TIMEOUT: "nothing more came", LIMIT: "over a limit", ERROR: "error", STOPPED: "stopped"}
 
 
-class Connection(msgspec.Struct):
+class Connection(msgspec.Struct, gc=False):
     """One connection, from OPENED to ENDED.
 
     `ended` is None while it is open, and for good where its run was killed before it could say more (`lost`).

@@ -22,6 +22,7 @@ LONGEST_HEAD = 256 * 1024
 _END_OF_HEAD = re.compile(rb"\r?\n\r?\n")
 _REQUEST = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) +(\S+)(?: +(HTTP/\d\.\d))? *\Z")
 _RESPONSE = re.compile(rb"(HTTP/\d\.\d) +(\d{3})(?: (.*))?\Z")
+_TRAILERS = re.compile(rb"(?:[^\r\n][^\n]*\n)*\r?\n")
 _CHUNK = re.compile(rb"\s*([0-9A-Fa-f]{1,12})[^\n]*\n")
 
 
@@ -189,7 +190,7 @@ class _Stream:
             count = int(size[1], 16)
             self.at = size.end()
             if count == 0:
-                end = re.compile(rb"\r?\n|(?:[^\n]+\n)+\r?\n").match(self.data, self.at)  # trailers
+                end = _TRAILERS.match(self.data, self.at)
                 self.at = end.end() if end else len(self.data)
                 return b"".join(pieces), end is None
             piece = self.data[self.at : self.at + count]

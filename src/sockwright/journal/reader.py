@@ -7,31 +7,62 @@ import sqlite3
 import time
 from collections import OrderedDict
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 
 import msgspec
 
+from sockwright import config
 from sockwright.errors import ConfigError
 from sockwright.journal.batch import unpack
 from sockwright.journal.connections import Connection
-from sockwright.journal.file import CHANGING, FIXED, ForeignFile, check_kind, explained, keep_used, pragma, shrink
 from sockwright.journal.records import OMITTED, Ended, Opened, Record
 from sockwright.journal.runs import is_alive
+from sockwright.journal.schema import (
+    CHANGING,
+    FIXED,
+    ForeignFile,
+    check_kind,
+    explained,
+    keep_used,
+    pragma,
+    shrink,
+)
 from sockwright.journal.transcript import Transcript, transcript_of
 
 # How long a reader waits for a writer's transaction (seconds).
 BUSY = 5.0
 # How long `catch_up` waits for the living runs, and between two looks (seconds).
-CATCH_UP = 1.0
+CATCH_UP = 2.0
 LOOK = 0.005
+# For how long a run is thought to live on before its process is looked for again (seconds).
+LIVING = 0.2
 # Connections fetched at once: a read that stays open would keep the writers from emptying their log.
 PAGE = 500
 # Unpacked batches that are kept: transcripts are asked for in the order of their numbers.
 BATCHES = 64
 
 _SELECT = f"SELECT {FIXED}, {CHANGING} FROM connection"
+
+
+def default_path() -> Path:
+    """Return where the journal of this user is."""
+    return config.home().data / "journal.db"
+
+
+def is_there(path: Path) -> bool:
+    """Tell whether there is a journal at `path`: neither nothing, nor one that somebody makes just now."""
+    try:
+        if not path.stat().st_size:
+            return False
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY)) as db:
+            return bool(db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
+    except FileNotFoundError:
+        return False
+    except (OSError, sqlite3.Error):
+        return True  # whoever opens it will say what is wrong with it
 
 
 class Written(NamedTuple):
@@ -65,6 +96,8 @@ class Reader:
         self._inode = os.stat(path).st_ino
         self._unpacked: OrderedDict[int, dict[int, list[Record]]] = OrderedDict()
         self._version = -1
+        self._alive: set[int] = set()
+        self._living_at = float("-inf")
 
     def __enter__(self) -> Reader:
         return self
@@ -103,10 +136,12 @@ class Reader:
         ).fetchall()
         return [_connection(row, set()) for row in rows]
 
-    def open_connections(self) -> list[Connection]:
-        """Return what is open now."""
-        rows = self._db.execute(f"{_SELECT} WHERE last_batch = 0 ORDER BY number").fetchall()
-        alive = self._living()
+    def open_connections(self, batch: int = 0) -> list[Connection]:
+        """Return what opened after `batch` and is open now."""
+        rows = self._db.execute(
+            f"{_SELECT} WHERE last_batch = 0 AND first_batch > ? ORDER BY number", (batch,)
+        ).fetchall()
+        alive = self._living() if rows else set()
         return [one for one in (_connection(row, alive) for row in rows) if not one.lost]
 
     # -- bytes
@@ -182,7 +217,7 @@ class Reader:
 
         So whoever has seen an effect finds its record, though the runs write in batches.
         """
-        if not self._living():
+        if not self._find_living():
             return True
         try:
             self._db.execute("UPDATE meta SET value = value + 1 WHERE name = 'asked'")
@@ -200,6 +235,14 @@ class Reader:
             time.sleep(LOOK)
 
     def _living(self) -> set[int]:
+        """Return the runs that go on, as of a moment ago."""
+        now = time.monotonic()
+        if now - self._living_at > LIVING:
+            self._living_at = now
+            self._alive = self._find_living()
+        return self._alive
+
+    def _find_living(self) -> set[int]:
         rows = self._db.execute("SELECT id, pid, born FROM run WHERE ended IS NULL").fetchall()
         return {run for run, pid, born in rows if is_alive(pid, born)}
 
@@ -212,7 +255,7 @@ class Reader:
         """
         db = self._db
         before = pragma(db, "page_count") * pragma(db, "page_size")
-        living = self._living()
+        living = self._find_living()
         db.execute("BEGIN IMMEDIATE")
         try:
             keep_used(db)

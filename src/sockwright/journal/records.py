@@ -43,7 +43,7 @@ STOPPED = "stopped"  # the bench was shut down
 ENDS = (FIN, RST, TIMEOUT, LIMIT, ERROR, STOPPED)
 
 
-class Opened(msgspec.Struct, frozen=True, array_like=True):
+class Opened(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A connection came (or, over UDP, the first datagram of an address)."""
 
     proto: str  # tcp, udp, http, xmlrpc, smtp ...
@@ -56,7 +56,7 @@ class Opened(msgspec.Struct, frozen=True, array_like=True):
     seed: int = 0  # of its faults
 
 
-class Ended(msgspec.Struct, frozen=True, array_like=True):
+class Ended(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A connection is over. Counters are true even where bodies were dropped."""
 
     who: str

@@ -6,7 +6,7 @@ A chunk is what one read or write carried (a datagram over UDP). Framing and mat
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -148,27 +148,34 @@ def transcript_of(connection: Connection, records: Iterable[Record]) -> Transcri
             if record[0] == OMITTED and number in record[3]:
                 items.append(Gap(record[2], record[3][number]))
             continue
-        kind, _, now, payload, size = record[:5]
+        kind = record[0]
         if kind == OPENED:
             began = True
             continue
         if not began:  # its beginning is gone
             items.append(Gap(connection.since, 0))
             began = True
-        if kind == RECEIVED:
-            items.append(Chunk(now, "received", payload, size) if size or not is_stream else HalfClose(now))
-        elif kind == SENT:
-            items.append(Chunk(now, "sent", payload, size))
-        elif kind == EXCHANGED:
-            answer, size_sent = record[5:]  # type: ignore[misc]  # of the two shapes it is the longer
-            items.append(Chunk(now, "received", payload, size))
-            items.append(Chunk(now, "sent", payload if answer is None else answer, size_sent))
-        elif kind == NOTE:
-            items.append(Noted(now, *payload))
-        elif kind == FAULT:
-            items.append(Faulted(now, *payload))
-        elif kind == ENDED:
+        if kind == ENDED:
             break
+        items += items_of(record, is_stream)
     if not began:
         items.append(Gap(connection.since, 0))
     return Transcript(connection, items)
+
+
+def items_of(record: Record, is_stream: bool) -> Sequence[Item]:
+    """Return what one record of a connection tells of what was said in it."""
+    kind, _, now, payload, size = record[:5]
+    if kind == RECEIVED:
+        return (Chunk(now, "received", payload, size) if size or not is_stream else HalfClose(now),)
+    if kind == SENT:
+        return (Chunk(now, "sent", payload, size),)
+    if kind == EXCHANGED:
+        answer, size_sent = record[5:]  # type: ignore[misc]  # of the two shapes it is the longer
+        sent = Chunk(now, "sent", payload if answer is None else answer, size_sent)
+        return (Chunk(now, "received", payload, size), sent)
+    if kind == NOTE:
+        return (Noted(now, *payload),)
+    if kind == FAULT:
+        return (Faulted(now, *payload),)
+    return ()

@@ -13,15 +13,16 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
-from sockwright.binding import Arguments, Outcome, Refusal, Service, type_name
+from sockwright.binding import Arguments, Outcome, Refusal, Service, attempt, type_name
 from sockwright.config import suggest
+from sockwright.conversation import Note, failed
 from sockwright.errors import ServiceError
-from sockwright.protocols.routes import Answer, Call, Handler, Route, Stream
+from sockwright.protocols.routes import Answer, Call, Handler, Noted, Route, Stream
 from sockwright.wire.exchange import BYTES, JSON, Request, Response, json_of, response_of
 from sockwright.wire.origin import foreign
 
@@ -57,6 +58,8 @@ def handler_of(service: Service) -> Handler:
     function: Callable[[Request], Any] = service.function
     if service.blocking or service.is_async:
         return lambda request: Call(service, Arguments((request,)), _handled)
+    if service.returns is Response:
+        return function
 
     def handle(request: Request) -> Response:
         answer = function(request)
@@ -74,9 +77,9 @@ def _guarded(handler: Handler, names: Collection[str]) -> Handler:
     known = frozenset(name.lower() for name in names)
 
     def guarded(request: Request) -> Answer:
-        why = foreign(request, known)
+        why = foreign(request.host, request.fields, known, reads=request.method in {"GET", "HEAD"})
         if why:
-            return told(Refusal(why, 403))
+            return Noted(Note("refused", {"status": 403, "message": why}), told(Refusal(why, 403)))
         try:
             return handler(request)
         except ServiceError as refused:
@@ -87,10 +90,17 @@ def _guarded(handler: Handler, names: Collection[str]) -> Handler:
 
 def _caller(service: Service) -> Handler:
     types = {parameter.name: parameter for parameter in service.parameters}
+    lists = {
+        parameter.name: parameter.kind is inspect.Parameter.VAR_POSITIONAL
+        for parameter in service.parameters
+        if parameter.kind is inspect.Parameter.VAR_POSITIONAL
+        or (typing.get_origin(parameter.type) or parameter.type) in _LISTS
+    }
+    waits = service.blocking or service.is_async
 
     def call(request: Request) -> Answer:
         if request.method in {"GET", "HEAD", "DELETE"} and not request.content:
-            arguments = _from_query(service, request.parameters)
+            arguments = _from_query(request.parameters, lists)
         else:
             arguments = _from_json(request)
         if request.captured:
@@ -101,25 +111,32 @@ def _caller(service: Service) -> Handler:
                 for name, value in request.captured.items():
                     named[name] = _typed(value, types[name].type) if name in types else value
             arguments = Arguments(named=named, textual=arguments.textual)
-        return Call(service, arguments, told)
+        if waits:
+            return Call(service, arguments, told)
+        outcome = attempt(service, arguments)
+        if type(outcome) is Refusal and outcome.trace:
+            return Noted(failed(outcome), told(outcome))
+        return told(outcome)
 
     return call
 
 
-def _from_query(service: Service, parameters: list[tuple[str, str]]) -> Arguments:
-    """Return what a query says: a name given several times is a list."""
-    given: dict[str, list[str]] = {}
-    for name, value in parameters:
-        given.setdefault(name, []).append(value)
+def _from_query(given: list[tuple[str, str]], lists: Mapping[str, bool]) -> Arguments:
+    """Return what a query says: a name given several times is a list, and so are those among `lists`.
+
+    Where that says True, the list is no value but the positional ones.
+    """
+    named: dict[str, Any] = dict(given)
+    if len(named) == len(given) and lists.keys().isdisjoint(named):
+        return Arguments(named=named, textual=True)
+    grouped: dict[str, list[str]] = {}
+    for name, value in given:
+        grouped.setdefault(name, []).append(value)
     values: list[str] = []
-    named: dict[str, Any] = {}
-    for parameter in service.parameters:
-        if parameter.name in given:
-            if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
-                values = given.pop(parameter.name)
-            elif (typing.get_origin(parameter.type) or parameter.type) in _LISTS:
-                named[parameter.name] = given.pop(parameter.name)
-    named |= {name: each[0] if len(each) == 1 else each for name, each in given.items()}
+    for name, each in grouped.items():
+        named[name] = each if name in lists or len(each) > 1 else each[0]
+        if lists.get(name):
+            values = named.pop(name)
     return Arguments(values, named, textual=True)
 
 
@@ -176,13 +193,14 @@ def directory_routes(services: Sequence[Service], names: Collection[str] = ()) -
         for service in services
     ]
     listing = Response.ready(json_of(listed), _LINES)
-    known = [path_of(service).removeprefix(CALLS) for service in services]
+    known = [service.name for service in services]
 
     def unknown(request: Request) -> Answer:
         name = request.captured["name"]
-        raise ServiceError(f"there is no call {name[:60]!r}.{suggest(name, known)} {CALLS} lists them", code=404)
+        near = suggest(name.rpartition(".")[2], known)
+        raise ServiceError(f"there is no call {name[:60]!r}.{near} {CALLS} lists them", code=404)
 
     return [
         Route("GET", CALLS, _guarded(lambda request: listing, names)),
-        Route("", CALLS + "{name...}", _guarded(unknown, names)),
+        *(Route(method, CALLS + "{name...}", _guarded(unknown, names)) for method in ("GET", "POST")),
     ]

@@ -6,9 +6,7 @@ XML-RPC and whole programs of others are handlers behind routes and know nothing
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -31,12 +29,14 @@ from sockwright.conversation import (
 from sockwright.errors import PeerError
 from sockwright.protocols import Terms
 from sockwright.protocols.mounts import routes_of
-from sockwright.protocols.routes import METHODS, Answer, Call, Route, Routes, Stream
+from sockwright.protocols.refusals import LIMITS, nowhere, refused, unreadable
+from sockwright.protocols.routes import Answer, Call, Noted, Route, Stream
+from sockwright.protocols.site import Limits, Site
 from sockwright.protocols.streaming import Streaming
 from sockwright.wire.content import ChunkedReader, ContentReader, LengthReader
-from sockwright.wire.exchange import NOBODY, FilePart, Request, Response
-from sockwright.wire.http1 import NO_CONTENT, REASONS, Sizes
-from sockwright.wire.requests import REMEMBERED, RequestHead, RequestHeads, check_beginning
+from sockwright.wire.exchange import FilePart, Request, Response
+from sockwright.wire.http1 import NO_CONTENT
+from sockwright.wire.requests import check_beginning
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 # Empty lines that are forgiven before a request line (RFC 9112, 2.2: one at least).
@@ -47,58 +47,6 @@ AHEAD = 256 * 1024
 FILE_COUNTS = 8 * 1024
 # Bytes that may wait behind a request whose answer is not there yet, before we stop reading.
 BEHIND = 64 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Limits(Sizes):
-    """What one peer may take: bytes, counts, and seconds."""
-
-    # The whole head must be there by then, however slowly it drips.
-    head_time: float = 10.0
-    # Content gets this long for nothing, and then must have come with so many bytes a second in all.
-    body_grace: float = 5.0
-    body_rate: int = 500
-    # Between an answer and the next request.
-    idle: float = 15.0
-    # After so many the connection is closed, so that no one keeps it for ever.
-    requests: int = 1000
-
-
-class Site:
-    """What all connections to one endpoint share: routes, limits, start lines with the second's Date."""
-
-    __slots__ = ("_second", "_starts", "heads", "limits", "routes", "secure")
-
-    def __init__(self, routes: Routes, limits: Limits | None = None, *, secure: bool = False) -> None:
-        self.routes = routes
-        self.limits = limits or Limits()
-        self.secure = secure
-        self.heads = RequestHeads(self.limits)
-        self._second = -1
-        self._starts: dict[int, bytes] = {}
-
-    def start(self, status: int, now: float) -> bytes:
-        """Return the status line and the Date line (RFC 9110, 6.6.1) of an answer."""
-        second = int(now)
-        if second != self._second:
-            self._second = second
-            self._starts.clear()
-        start = self._starts.get(status)
-        if start is None:
-            reason = REASONS.get(status, "").encode()
-            self._starts[status] = start = b"HTTP/1.1 %d %b\r\nDate: %b\r\n" % (status, reason, date(second))
-        return start
-
-
-_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-
-
-def date(now: float) -> bytes:
-    """Return `now` as HTTP writes it: `Tue, 15 Nov 1994 08:12:31 GMT`, in English wherever we are (RFC 9110, 5.6.7)."""
-    t = datetime.fromtimestamp(now, UTC)
-    text = f"{_DAYS[t.weekday()]}, {t.day:02} {_MONTHS[t.month - 1]} {t.year:04} {t:%H:%M:%S} GMT"
-    return text.encode()
 
 
 class Http(Dialogue):
@@ -123,8 +71,10 @@ class Http(Dialogue):
         "_count",
         "_empty_lines",
         "_held",
+        "_kept",
         "_over",
         "_pieces",
+        "_ready",
         "_received",
         "_request",
         "_route",
@@ -133,21 +83,21 @@ class Http(Dialogue):
         "_site",
         "_stream",
         "_ticket",
-        "peer",
     )
 
     def __init__(self, site: Site) -> None:
         super().__init__()
         self._site = site
-        self.peer = NOBODY
         self._received = 0  # bytes, of the whole stream
         self._held = b""  # the end of them, not read yet
         self._checked = 0  # bytes of `_held` that were seen to be the beginning of a good head
         self._since = 0.0  # when the head or content that is still coming began; 0: none is
         self._count = 0  # requests
         self._empty_lines = 0
+        self._ready = False  # nothing is held or owed: the next thing to come is a request
         self._said_all = False  # the peer's FIN came
         self._over = False  # we closed
+        self._kept: tuple[Answer, Request, list[Action]] | None = None  # from `timely` to `feed`
         self._again = False  # answers are held back until the peer has taken some
         # Of the request whose content still comes, or whose answer somebody else works on:
         self._request: Request | None = None
@@ -166,21 +116,73 @@ class Http(Dialogue):
         self.deadline = now + self._site.limits.head_time
         return NOTHING
 
+    def timely(self, data: bytes, now: float) -> bytes | None:
+        """Answer what is one whole request, word for word the same as one before, and simple: the hot path.
+
+        An answer that is not so simple is kept for `feed`, which is told the same data next.
+        """
+        site = self._site
+        plan = site.plans.get(data)
+        content = b""
+        if plan is None and self._ready and (end := data.find(b"\r\n\r\n") + 4) >= 4:
+            plan = site.plans.get(data[:end])
+            content = data[end:]
+        if (
+            plan is None
+            or not self._ready
+            or (handler := plan[0]) is None
+            or len(content) != plan[1].length
+            or self._count >= site.last
+        ):
+            return None
+        _, head, found = plan
+        request = Request(head, self.peer, found[1])  # type: ignore[index]  # with a handler it is a tuple
+        if content:
+            request.content = content
+        try:
+            answer = handler(request)
+        except Exception as broken:  # noqa: BLE001 - somebody else's code may be behind it
+            out: list[Action] = []
+            self._kept = (self._broke(broken, out), request, out)
+            return None
+        if type(answer) is not Response or not answer.whole:
+            self._kept = (answer, request, [])
+            return None
+        self._received += len(data)
+        self._count += 1
+        self.deadline = now + site.idle
+        return site.start(answer.status, now) + answer.whole
+
     def feed(self, data: bytes, now: float) -> Actions:
+        if self._kept is None:
+            said = self.timely(data, now)
+            if said is not None:
+                return (said,)
+        self._received += len(data)
+        if self._kept is not None:
+            answer, request, out = self._kept
+            self._kept = None
+            self._count += 1
+            self._ready = False
+            self._answer(answer, request, False, out, now)
+            self._rest(out, now)
+            return out
         if self._over:
             return NOTHING
-        out: list[Action] = []
-        self._received += len(data)
+        if self._again:
+            self._held += data
+            return NOTHING
+        out = []
         if self._content is not None:
             data = self._read_content(data, out, now)
         if self._held:
             data = self._held + data
-            self._again = self.congested = False
         self._advance(data, out, now)
         return out
 
     def half_closed(self, now: float) -> Actions:
         self._said_all = True
+        self._ready = False
         out: list[Action] = []
         if self._over or self._again:
             return NOTHING  # what is owed is answered first
@@ -195,6 +197,9 @@ class Http(Dialogue):
         elif not self._waits:
             self._close(out)
         return out
+
+    def taken(self, now: float) -> Actions:
+        return self._go_on([], now) if self._again else NOTHING
 
     def answered(self, ticket: int, outcomes: Sequence[Outcome], now: float) -> Actions:
         call, request = self._call, self._request
@@ -237,10 +242,8 @@ class Http(Dialogue):
         self.deadline = None
         limits = self._site.limits
         out: list[Action] = []
-        if self._over or self._waits:
+        if self._over or self._waits or self._again:
             return NOTHING
-        if self._again:
-            return self._go_on(out, now)
         if self._content is not None:
             words = f"the content came too slowly: less than {limits.body_rate} bytes a second"
         elif self._held:
@@ -275,10 +278,9 @@ class Http(Dialogue):
         return out
 
     def _advance(self, data: bytes, out: list[Action], now: float) -> None:
-        """Read and answer what is in `data` request by request, and hold the rest. The hot path."""
+        """Read and answer what is in `data`, request by request, and hold the rest."""
         site = self._site
-        heads = site.heads
-        routes = site.routes
+        self._ready = False
         size = len(data)
         at = weight = 0
         while at < size and self._content is None and self._call is None and self._stream is None and not self._over:
@@ -292,41 +294,37 @@ class Http(Dialogue):
                     break
                 at = skipped
                 continue
+            raw = data[at:end]
             try:
-                raw = data[at:end]
-                short = end - at <= REMEMBERED
-                head = heads.read_short(raw) if short else heads.read_new(raw)
+                plan = site.plans.get(raw) or site.plan(raw)
             except PeerError as wrong:
                 wrong.offset = self._received - size + at + (wrong.offset or 0)
                 self._refuse(wrong, out, now)
                 return
             at = end
-            if self._since:
-                self._since = 0.0
-                self._checked = 0
-            method, target, path, host, version, fields, length, keeps, _ = head
-            request = Request(method, target, path, fields, b"", host, version, self.peer, site.secure)
+            self._since = 0.0
+            self._checked = 0
             self._count += 1
-            closes = not keeps or self._count >= site.limits.requests
-            found = routes.find(method, path) if short else routes.search(method, path)
-            if isinstance(found, frozenset) or length:
-                self._consider(request, head, found, closes, size - at, out, now)
-                if self._content is not None:
-                    data = self._read_content(data[at:], out, now)
-                    at, size = 0, len(data)
+            _, head, found = plan
+            request = Request(head, self.peer)
+            if site.secure:
+                request.secure = True
+            closes = not head.keeps_alive or self._count > site.last
+            if isinstance(found, frozenset):
+                weight += self._respond(nowhere(request, found), request, closes or head.length != 0, out, now)
                 continue
             route, request.captured = found
-            try:
-                answer = route.handler(request)
-            except Exception as broken:  # noqa: BLE001 - somebody else's code may be behind it
-                answer = self._broke(broken, out)
-            if type(answer) is Response and answer.whole and not closes and method != "HEAD" and version == "1.1":
-                # As _respond does it, for the commonest case.
-                out.append(site.start(answer.status, now) + answer.whole)
-                if at < size:
-                    weight += len(answer.whole)
-            else:
-                weight += self._answer(answer, request, closes, out, now)
+            if head.length:
+                most = site.limits.body if route.body is None else route.body
+                if not 0 < head.length <= min(size - at, most) or route.early:
+                    self._expect(request, route, most, closes, size - at, out, now)
+                    if self._content is not None:
+                        data = self._read_content(data[at:], out, now)
+                        at, size = 0, len(data)
+                    continue
+                at += head.length  # all of it is here
+                request.content = data[at - head.length : at]
+            weight += self._answer(self._handled(route.handler, request, out), request, closes, out, now)
         self._held = data[at:] if at < size else b""
         if not self._over:
             self._rest(out, now)
@@ -340,7 +338,7 @@ class Http(Dialogue):
             self.deadline = None
             self.congested = len(self._held) > BEHIND
         elif self._again:
-            self.deadline = now
+            self.deadline = None
             self.congested = True
         elif self._held:
             self._since = self._since or now
@@ -350,6 +348,7 @@ class Http(Dialogue):
         else:
             self._since = 0.0
             self._checked = 0
+            self._ready = not self._said_all
             self.deadline = now + limits.idle
             if self._said_all:
                 self._close(out)
@@ -370,22 +369,11 @@ class Http(Dialogue):
             self._refuse(wrong, out, now)
         return at
 
-    def _consider(
-        self,
-        request: Request,
-        head: RequestHead,
-        found: tuple[Route, Mapping[str, str]] | frozenset[str],
-        closes: bool,
-        behind: int,
-        out: list[Action],
-        now: float,
+    def _expect(
+        self, request: Request, route: Route, most: int, closes: bool, behind: int, out: list[Action], now: float
     ) -> None:
-        """Find out what to do with a request that is not the simplest kind. `behind` it came so many bytes."""
-        if not isinstance(found, tuple):
-            self._respond(_nowhere(request, found), request, closes or head.length != 0, out, now)
-            return
-        route, request.captured = found
-        most = self._site.limits.body if route.body is None else route.body
+        """Make ready for a request's content, of which so many bytes may be `behind` its head already."""
+        head = request.head
         if head.length > most:
             words = f"{head.length} bytes of content are too many; {most} are taken"
             self._refuse(PeerError(words, section="RFC 9110, 15.5.14", code=413, offset=self._received), out, now)
@@ -394,14 +382,15 @@ class Http(Dialogue):
         self._content = LengthReader(head.length) if head.length > 0 else ChunkedReader(self._received - behind)
         self._since = now
         request.whole = False
+        wanted = head.expects and not behind
         if not route.early:
-            if head.expects and not behind:
+            if wanted:
                 out.append(CONTINUE)
             return
         answer = self._handled(route.handler, request, out)
-        if head.expects and not behind and not isinstance(answer, Response):
+        if wanted and not isinstance(answer, Response):
             out.append(CONTINUE)
-        self._answer(answer, request, closes or isinstance(answer, Response), out, now)
+        self._answer(answer, request, closes, out, now)
 
     def _read_content(self, data: bytes, out: list[Action], now: float) -> bytes:
         """Take the content out of `data`; once it is whole, have the request answered. Return what is behind it."""
@@ -421,7 +410,7 @@ class Http(Dialogue):
             return b""
         if self._stream is not None:
             out += [Tell(piece) for piece in pieces if piece]
-        else:
+        elif self._call is not None or not route.early:  # else it was answered already, and nobody wants the rest
             self._pieces += pieces
         if not content.done:
             if self._waits:  # an early one: who takes the content sets the pace
@@ -452,6 +441,7 @@ class Http(Dialogue):
             return self._broke(broken, out)
 
     def _broke(self, broken: Exception, out: list[Action]) -> Response:
+        """Return the answer for a handler that raised; the note about it goes to `out`."""
         refusal = failure(broken)
         if refusal.trace:
             out.append(failed(refusal))
@@ -459,7 +449,14 @@ class Http(Dialogue):
 
     def _answer(self, answer: Answer, request: Request, closes: bool, out: list[Action], now: float) -> int:
         """Do what a handler's answer says; return how many bytes of memory it takes until it is sent."""
-        while isinstance(answer, Call):
+        while not isinstance(answer, Response):
+            if isinstance(answer, Noted):
+                out.append(answer.note)
+                answer = answer.answer
+                continue
+            if isinstance(answer, Stream):
+                self._begin(answer, request, closes, out, now)
+                return 0
             service = answer.service
             if service.blocking or service.is_async:
                 self._request, self._closes, self._call = request, closes, answer
@@ -470,9 +467,6 @@ class Http(Dialogue):
             if type(outcome) is Refusal and outcome.trace:
                 out.append(failed(outcome))
             answer = self._handled(answer.then, outcome, out)
-        if isinstance(answer, Stream):
-            self._begin(answer, request, closes, out, now)
-            return 0
         return self._respond(answer, request, closes, out, now)
 
     def _begin(self, answer: Stream, request: Request, closes: bool, out: list[Action], now: float) -> None:
@@ -484,6 +478,7 @@ class Http(Dialogue):
                 self._close(out)
             return
         self._request, self._closes = request, closes
+        self.congested = False
         self._stream = Streaming(answer, request, self._site.start, closes=closes)
         if answer.head is not None:
             out.append(self._stream.begin(answer.head, now))
@@ -496,6 +491,7 @@ class Http(Dialogue):
     def _respond(self, response: Response, request: Request, closes: bool, out: list[Action], now: float) -> int:
         """Write one answer; return how many bytes of memory it takes until it is sent."""
         closes = closes or self._content is not None  # what was not read cannot be told from the next request
+        self._pieces = []
         start = self._site.start(response.status, now)
         if closes:
             start += b"Connection: close\r\n"
@@ -525,16 +521,16 @@ class Http(Dialogue):
 
     def _refuse(self, wrong: PeerError, out: list[Action], now: float, how: str = "fin") -> None:
         """Answer what cannot be read on from, and hang up."""
-        kind = "limit" if wrong.code in _LIMITS else "malformed"
+        kind = "limit" if wrong.code in LIMITS else "malformed"
         about = {"status": wrong.code, "rule": wrong.section, "offset": wrong.offset, "message": wrong.args[0]}
         out.append(Note(kind, about))
         if self._stream is not None and self._stream.begun:
             out.append(Close(str(wrong), reset=self._stream.silent, how="error"))
             self._over = True
+            self._ready = False
             return
-        words = f"{wrong.args[0]} ({wrong.section})" if wrong.section else str(wrong.args[0])
-        response = Response(words + "\n", wrong.code)
-        out.append(self._site.start(wrong.code, now) + b"Connection: close\r\n" + response.whole)
+        start = self._site.start(wrong.code, now)
+        out.append(start + b"Connection: close\r\n" + unreadable(wrong).whole)
         self._close(out, str(wrong.args[0]), how=how)
 
     def _give_up(self, refusal: Refusal, now: float) -> Actions:
@@ -545,6 +541,7 @@ class Http(Dialogue):
         out: list[Action] = []
         if stream.begun:
             self._over = True
+            self._ready = False
             self.deadline = None
             return (Close(refusal.message, reset=stream.silent, how="error"),)
         self._stream = None
@@ -553,34 +550,10 @@ class Http(Dialogue):
 
     def _close(self, out: list[Action], reason: str = "", how: str = "fin") -> None:
         self._over = True
+        self._ready = False
         self._held = b""
         self.deadline = None
         out.append(Close(reason, how=how))
-
-
-# Refusals that are about size and time, not about form.
-_LIMITS = frozenset({408, 413, 414, 431})
-
-
-def refused(refusal: Refusal) -> Response:
-    """Return the answer that tells a refusal in plain text."""
-    status = refusal.code if 400 <= refusal.code <= 599 else 500
-    return Response(refusal.message + "\n", status, fields={"Retry-After": 1} if status == 503 else ())
-
-
-def _nowhere(request: Request, allowed: frozenset[str]) -> Response:
-    """Return the answer where no route takes the request: 404, 405, 501, or what OPTIONS asks for."""
-    method, path = request.method, request.path
-    if path == "*" or method == "CONNECT":
-        allowed = frozenset(METHODS) - {"CONNECT", "TRACE"}
-    if method not in METHODS:
-        return Response(f"there is no method {method[:60]}\n", 501)
-    if not allowed:
-        return Response(f"there is nothing at {path[:200]}\n", 404)
-    allow = {"Allow": ", ".join(sorted(allowed, key=METHODS.index))}
-    if method == "OPTIONS":
-        return Response(status=204, fields=allow)
-    return Response(f"{method} is not for {path[:200]}; {allow['Allow']} are\n", 405, fields=allow)
 
 
 def open_with(terms: Terms) -> Opening:

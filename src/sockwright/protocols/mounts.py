@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 from sockwright import __version__
 from sockwright.binding import Service
-from sockwright.protocols import Terms
+from sockwright.protocols import Terms, rpc
 from sockwright.protocols.calls import CALLS, call_routes, directory_routes, handler_of, path_of, takes_request
 from sockwright.protocols.openapi import Called, describe
 from sockwright.protocols.routes import Route, Routes
@@ -16,14 +16,14 @@ DESCRIPTION = "/openapi.json"
 
 
 def routes_of(terms: Terms) -> Routes:
-    """Return the routes for `terms`: handlers where they say, calls at `/call/` and where they say.
+    """Return the routes for `terms`: handlers where they say, calls at `/call/`, `/RPC2` and where they say.
 
     `terms.extra` may hold `routes`, more of them, and `names`, under which the bench may be called by a browser.
     A call that is alone, with nothing else at `/`, is there as well: `GET /?n=4`.
     """
     routes = Routes(terms.extra.get("routes", ()))
     names: Collection[str] = terms.extra.get("names", ())
-    spoken = [service for service in terms.services if service.only != "datagram"]
+    spoken = [service for service in terms.services if service.only not in ("datagram", "line")]
     calls = [service for service in spoken if not takes_request(service)]
     for service in spoken:
         if takes_request(service):
@@ -48,7 +48,8 @@ def _mount(calls: Sequence[Service], routes: Routes, names: Collection[str]) -> 
         else:
             to_calls = Response(status=302, fields={"Location": CALLS})
             routes.add(Route("GET", "/", lambda request: to_calls))
-    for route in (*(route for _, route in called), *directory_routes(calls, names)):
+    remote = rpc.call_routes(calls, (rpc.PATH,), names)
+    for route in (*(route for _, route in called), *directory_routes(calls, names), *remote):
         routes.add(route)
     description = Response(describe(called, __version__))
     routes.add(Route("GET", DESCRIPTION, lambda request: description))

@@ -9,16 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from types import MappingProxyType
 
 from sockwright.binding import Arguments, Outcome, Service
+from sockwright.conversation import Note
 from sockwright.wire.exchange import Request, Response, decode
 
 # The methods of RFC 9110 and RFC 5789. A method that is not here and that no route takes is 501, not 405.
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT")
-
-_REMEMBERED = 512  # counts
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,7 +48,15 @@ class Stream:
     about: Mapping[str, object] = field(default_factory=dict)
 
 
-Answer = Response | Call | Stream
+@dataclass(frozen=True, slots=True, eq=False)
+class Noted:
+    """Write `note` into the journal, then give `answer`: for what a status does not tell."""
+
+    note: Note
+    answer: Answer
+
+
+Answer = Response | Call | Stream | Noted
 Handler = Callable[[Request], Answer]
 
 
@@ -88,14 +94,11 @@ class Routes:
 
     def __init__(self, routes: Iterable[Route] = ()) -> None:
         self._root = _Node()
-        # The same, remembered: the paths that are asked for are few. Not for long paths, which would fill it.
-        self.find = lru_cache(_REMEMBERED)(self.search)
         for route in routes:
             self.add(route)
 
     def add(self, route: Route) -> None:
         """Raises: ValueError where the pattern is none."""
-        self.find.cache_clear()
         if not route.pattern.startswith("/"):
             raise ValueError(f"the pattern {route.pattern!r} does not begin with a slash")
         node = self._root

@@ -14,6 +14,8 @@ from typing import Any
 from sockwright.binding import Service, load
 from sockwright.config import suggest
 from sockwright.errors import ConfigError
+from sockwright.stores import Store
+from sockwright.stores.memory import MemoryStore
 
 # service, as `--do` names it -> (module in this room, one line for --help)
 SERVICES: Mapping[str, tuple[str, str]] = {
@@ -23,17 +25,22 @@ SERVICES: Mapping[str, tuple[str, str]] = {
     "greet": ("greet", "thanks whoever comes"),
     "symbols": ("symbols", "a stream of the last symbol the peer sent"),
     "hello": ("hello", "http: Hello World! to every GET"),
+    "codebook": ("codebook", "a list of enciphered words in, the plain words out"),
     "parity": ("parity", "is_even: the lecture's call"),
+    "validator1": ("validator1", "the nine calls of the XML-RPC validation suite"),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a service may lean on: `now` (seconds since the epoch) and the bench's store, where it has one."""
+    """What a service may lean on: `now` (seconds since the epoch) and the bench's store.
+
+    `extra` is what services leave there for others to find, by name.
+    """
 
     now: Callable[[], float]
-    store: Any = None
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    store: Store = field(default_factory=MemoryStore)
+    extra: dict[str, Any] = field(default_factory=dict)
 
 
 def offered(name: str, context: Context) -> Sequence[Service]:

@@ -116,47 +116,47 @@ class Flow(Driver):
             self.last = now = time()
             self.perform(self.conversation.feed(data, now))
 
-    def arrived(self, data: bytes) -> None:
-        """Take one datagram. The hot path of UDP, so one record where the answer comes at once."""
+    def arrived(self, data: bytes, now: float) -> None:
+        """Take one datagram. Its answer, where it comes at once, waits in the server's `answers` for its turn."""
         inline = self._inline
-        if inline is not None:
-            try:
-                answer = inline(data)
-            except Exception as failed:  # noqa: BLE001 - somebody else's code
-                self._received(data)
-                self.perform(self.conversation.answered(0, (failure(failed),), self.last))
-                return
-            if answer is not None:
-                self.last = now = time()
-                size = len(data)
-                size_sent = len(answer)
-                self.received += size
-                self.sent += size_sent
-                self.exchanges += 1
-                self.journal.append(
-                    (
-                        EXCHANGED,
-                        self.number,
-                        now,
-                        data if size <= 1024 else self._kept(data),
-                        size,
-                        None if answer is data else answer if size_sent <= 1024 else self._kept(answer),
-                        size_sent,
-                    )
-                )
-                try:
-                    self._sock.sendto(answer, self.address)
-                except OSError as trouble:
-                    self.server.unsent(self._sock, answer, self.address, trouble)
-                return
-        self._received(data)
-        if self.inbound is not None:
-            self.inbound.feed(data, self.last)
-        else:
-            self.perform(self.conversation.feed(data, self.last))
+        if inline is None:
+            self._received(data, now)
+            if self.inbound is not None:
+                self.inbound.feed(data, now)
+            else:
+                self.perform(self.conversation.feed(data, now))
+            return
+        try:
+            answer = inline(data)
+        except Exception as failed:  # noqa: BLE001 - somebody else's code
+            self._received(data, now)
+            self.perform(self.conversation.answered(0, (failure(failed),), now))
+            return
+        if answer is None:
+            self._received(data, now)
+            self.perform(self.conversation.feed(data, now))
+            return
+        size = len(data)
+        size_sent = len(answer)
+        self.last = now
+        self.received += size
+        self.sent += size_sent
+        self.exchanges += 1
+        self.journal.append(
+            (
+                EXCHANGED,
+                self.number,
+                now,
+                data if size <= 1024 else self._kept(data),
+                size,
+                None if answer is data else answer if size_sent <= 1024 else self._kept(answer),
+                size_sent,
+            )
+        )
+        self.server.answers.append((answer, self.address))
 
-    def _received(self, data: bytes) -> None:
-        self.last = now = time()
+    def _received(self, data: bytes, now: float) -> None:
+        self.last = now
         size = len(data)
         self.received += size
         self.received_chunks += 1
@@ -268,6 +268,7 @@ class DatagramServer:
         self.limits = limits
         self.flows: OrderedDict[Any, Flow] = OrderedDict()
         self.plan: Plan | None = None
+        self.answers: list[tuple[bytes, Any]] = []  # of the present turn
         self.total = 0
         self._own_ports = own_ports
         self._opening = opening
@@ -329,21 +330,30 @@ class DatagramServer:
         return [Peer(*sock.getsockname()[:2]) for sock in self._sockets]
 
     def _drain(self, sock: socket.socket) -> None:
+        """Read what is there, answer and record it, then send: see `turns` for why in this order."""
         recvfrom = sock.recvfrom
-        flows = self.flows
+        arrived: list[tuple[bytes, Any]] = []
         for _ in range(DATAGRAMS_PER_TURN):
             try:
-                data, address = recvfrom(LARGEST_DATAGRAM)
+                arrived.append(recvfrom(LARGEST_DATAGRAM))
             except (BlockingIOError, InterruptedError):
-                return
+                break
             except OSError:  # an ICMP error for somebody who went away: it is not about this socket
                 continue
-            flow = flows.get(address)
-            if flow is None:
-                flow = self._meet(sock, address)
-                if flow is None:
-                    continue
-            flow.arrived(data)
+        now = time()
+        flows = self.flows
+        for data, address in arrived:
+            flow = flows.get(address) or self._meet(sock, address)
+            if flow is not None:
+                flow.arrived(data, now)
+        answers = self.answers
+        sendto = sock.sendto
+        for data, address in answers:
+            try:
+                sendto(data, address)
+            except OSError as trouble:
+                self.unsent(sock, data, address, trouble)
+        del answers[:]
 
     def _meet(self, sock: socket.socket, address: Any) -> Flow | None:
         """Begin a flow; None for a port that must not be answered: two echo services would talk for ever."""

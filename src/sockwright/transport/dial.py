@@ -22,7 +22,7 @@ from typing import Any
 
 from sockwright import config
 from sockwright.endpoint import Endpoint, Peer
-from sockwright.errors import ConfigError
+from sockwright.errors import ConfigError, PeerError
 from sockwright.transport.connection import Connection, DatagramConnection
 
 CONNECT_WAIT = 5.0  # seconds for name, connection and TLS together: a person waits no longer without a word
@@ -34,10 +34,11 @@ Address = tuple[int, Any]  # family, what the socket module calls an address
 def dial(endpoint: Endpoint, wait: float = CONNECT_WAIT, tls: ssl.SSLContext | None = None) -> Connection:
     """Return a connection to `endpoint`, under TLS where it says so (`tls`: with that context, else a new one).
 
-    Raises: OSError of the kind that fits (see above), after at most `wait` seconds.
+    Raises: OSError of the kind that fits (see above), after at most `wait` seconds; PeerError where TLS is expected
+    and something else comes.
     """
-    deadline = time.monotonic() + wait
     context = tls or (client_context(endpoint) if endpoint.tls else None)
+    deadline = time.monotonic() + wait  # reading a hundred CA certificates is not the peer's delay
     addresses = resolve(endpoint.host, endpoint.port, socket.SOCK_STREAM, wait)
     sock = _race(endpoint, addresses, deadline, wait)
     try:
@@ -48,10 +49,23 @@ def dial(endpoint: Endpoint, wait: float = CONNECT_WAIT, tls: ssl.SSLContext | N
         raise
     try:
         connection.shake_hands(max(deadline - time.monotonic(), 0.0))
+    except ssl.SSLError:
+        connection.close()
+        if _is_tls(connection.first):
+            raise
+        said = (
+            "our own greeting came back" if connection.first[5:6] == b"\x01" else f"it said {connection.first[:40]!r}"
+        )
+        raise PeerError(f"{connection.peer} does not speak TLS: {said}") from None
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _is_tls(first: bytes) -> bool:
+    """Tell whether the peer's first bytes are a TLS record, and not our own hello come back as an echo."""
+    return not first or (first[0] in (20, 21, 22, 23) and first[1:2] == b"\x03" and first[5:6] != b"\x01")
 
 
 def dial_datagrams(endpoint: Endpoint, wait: float = CONNECT_WAIT) -> list[DatagramConnection]:

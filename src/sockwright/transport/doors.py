@@ -10,6 +10,7 @@ import errno
 import os
 import socket
 import ssl
+import sys
 from collections import Counter
 from collections.abc import Callable
 from time import time
@@ -57,6 +58,8 @@ class StreamServer:
         shared_port: bool = False,
     ) -> None:
         self.endpoint = endpoint
+        self._place = str(endpoint)
+        self._locals: dict[tuple[str, int], str] = {}
         self.service = service
         self.staff = staff
         self.journal = journal
@@ -95,6 +98,8 @@ class StreamServer:
                 continue
             port = sock.getsockname()[1]
             self._listeners.append(sock)
+        self.endpoint = self.endpoint.at(self.endpoint.host, port)
+        self._place = str(self.endpoint)
         self._resume()
         self._sweeping = self._loop.call_later(SWEEP, self._sweep)
         return port
@@ -124,12 +129,14 @@ class StreamServer:
 
     def opened(self, sock: socket.socket, peer: Peer) -> Opened:
         try:
-            local = str(Peer(*sock.getsockname()[:2]))
+            address = sock.getsockname()[:2]
         except OSError:
-            local = ""
+            address = ("", 0)
+        # The same few texts for all connections: 10,000 of them are kept in the journal's memory.
+        local = self._locals.setdefault(address, str(Peer(*address)) if address[0] else "")
         tls = "TLS" if self.tls is not None else ""
         seed = 0 if self.plan is None else self.plan.seed_of(self.total)
-        return Opened(self.endpoint.protocol, self.service, str(self.endpoint), local, str(peer), tls, "server", seed)
+        return Opened(self.endpoint.protocol, self.service, self._place, local, str(peer), tls, "server", seed)
 
     def bend(self, plan: Plan | None) -> int:
         """Set the faults, for who comes and for who is here; return how many connections that changed at once."""
@@ -174,7 +181,7 @@ class StreamServer:
                     raise
                 self._rest(f"the system is out of room for sockets ({trouble.strerror})")
                 return
-            self._welcome(sock, Peer(*address[:2]))
+            self._welcome(sock, Peer(sys.intern(address[0]), address[1]))
 
     def _welcome(self, sock: socket.socket, peer: Peer) -> None:
         sock.setblocking(False)

@@ -15,6 +15,7 @@ from sockwright.conversation import Actions, Begin, Close, Conversation, Invoke,
 from sockwright.errors import ServiceError
 from sockwright.journal.records import FIN, NOTE, Opened, Record
 from sockwright.transport.limits import Limits
+from sockwright.transport.turns import Turn
 from sockwright.transport.workers import Done, Workers
 
 
@@ -35,6 +36,7 @@ class Staff:
         self.limits = limits
         self.tasks = tasks
         self._bug = bug
+        self.turn = Turn(asyncio.get_running_loop(), bug)
         self.workers = Workers(
             asyncio.get_running_loop(), most=limits.workers, waiting=limits.calls_waiting, limit=limits.call
         )

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from math import ceil
 from time import time
-from typing import NamedTuple
+from typing import NamedTuple, ParamSpec
 
 from sockwright.faults.fault import FIRED, FOR_EVER, PASS, RESET
 from sockwright.faults.plan import Row
@@ -197,31 +197,27 @@ class Pipe:
             self._timer = None
 
 
-Inline = Callable[[bytes], bytes | None]
+P = ParamSpec("P")
 
 
-def between(inline: Inline, inbound: Pipe | None, outbound: Pipe | None, made: Callable[[bytes], None]) -> Inline:
-    """Return `inline` as it is under faults that would do nothing: the hot path goes past the pipes.
+def between(
+    inline: Callable[P, bytes | None], outbound: Pipe, made: Callable[[bytes], None]
+) -> Callable[P, bytes | None]:
+    """Return the hot path `inline` as it is under faults that would do nothing to its answer: past the pipe.
 
-    Where a fault has a say in what came, or in the answer, None is returned and all goes the long way; an answer that
-    was made already is handed to `made`, since making it twice would be wrong.
+    Where a fault has a say, None is returned and all goes the long way; the answer, which was made already, is handed
+    to `made`, since making it twice would be wrong.
     """
 
-    def answer(data: bytes) -> bytes | None:
-        size = len(data)
-        if inbound is not None and (size > inbound._calm or inbound._queue):
-            return None
-        said = inline(data)
-        if said and outbound is not None:
+    def answer(*args: P.args, **named: P.kwargs) -> bytes | None:
+        said = inline(*args, **named)
+        if said:
             count = len(said)
             if count > outbound._calm or outbound._queue:
                 made(said)
                 return None
             outbound._calm -= count
             outbound._passed += count
-        if inbound is not None and said is not None:
-            inbound._calm -= size
-            inbound._passed += size
         return said
 
     return answer

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from time import time
 from typing import TYPE_CHECKING, cast
 
-from sockwright.binding import failure
+from sockwright.binding import Refusal
 from sockwright.config import duration_text
 from sockwright.conversation import Actions, Begin, Conversation, Note, Send
 from sockwright.endpoint import Peer
@@ -25,7 +25,6 @@ from sockwright.faults.plan import Plan, Row
 from sockwright.journal.records import (
     ENDED,
     ERROR,
-    EXCHANGED,
     FAULT,
     FIN,
     NOTE,
@@ -48,14 +47,12 @@ _NEVER = float("inf")
 
 
 class Stream(Driver, asyncio.Protocol):
-    """One connection, as the loop's protocol object. `data_received` is the hot path."""
+    """One connection, as the loop's protocol object. The hot path goes through `turns`."""
 
     __slots__ = (
-        "_append",
         "_count",
         "_feed",
         "_how",
-        "_inline",
         "_keep",
         "_linger_until",
         "_reading",
@@ -65,13 +62,15 @@ class Stream(Driver, asyncio.Protocol):
         "_stalled",
         "_swallowed",
         "_transport",
+        "_turn",
         "_who",
         "_writable",
-        "_write",
+        "append",
         "choked",
         "closing",
         "exchanges",
         "inbound",
+        "inline",
         "outbound",
         "peer",
         "peer_done",
@@ -81,6 +80,8 @@ class Stream(Driver, asyncio.Protocol):
         "sent_chunks",
         "server",
         "sock",
+        "timely",
+        "write",
     )
 
     def __init__(self, server: StreamServer, sock: socket.socket, peer: Peer, conversation: Conversation) -> None:
@@ -90,11 +91,14 @@ class Stream(Driver, asyncio.Protocol):
         self.staff = server.staff
         self.journal = server.journal
         self.conversation = conversation
+        self._turn = server.staff.turn
         self._feed = conversation.feed
-        self._append = server.journal.append
+        self.append = server.journal.append
         self.inbound: Pipe | None = None
         self.outbound: Pipe | None = None
-        self._inline = conversation.inline
+        self.inline = conversation.inline
+        self.timely = conversation.timely
+        conversation.peer = peer
         self.received = self.received_chunks = self.sent = self.sent_chunks = self.exchanges = 0
         self._keep = server.limits.body_kept
         self.closing = False  # our FIN is sent or on its way
@@ -109,7 +113,7 @@ class Stream(Driver, asyncio.Protocol):
         self._session_task: asyncio.Task[None] | None = None
         self._writable: asyncio.Future[None] | None = None
         self._transport: asyncio.Transport | None = None
-        self._write: Callable[[bytes], None] | None = None
+        self.write: Callable[[bytes], None] | None = None
         self.last = now = time()
         self.number = server.journal.begin(now, server.opened(sock, peer))
         self._count = server.total
@@ -122,7 +126,7 @@ class Stream(Driver, asyncio.Protocol):
         assert hasattr(transport, "write")  # uvloop's transports are no subclass of asyncio.Transport
         transport = cast(asyncio.Transport, transport)
         self._transport = transport
-        self._write = transport.write
+        self.write = transport.write
         transport.set_write_buffer_limits(high=self.server.limits.write_buffer)
         self.server.streams[self] = None
         tls = transport.get_extra_info("ssl_object")
@@ -133,51 +137,33 @@ class Stream(Driver, asyncio.Protocol):
         self.perform(self.conversation.opened(self.last))
 
     def data_received(self, data: bytes) -> None:
-        # One Python call per message, one clock, one record: each more costs a twentieth of the whole.
-        inline = self._inline
-        if inline is not None:
-            try:
-                answer = inline(data)
-            except Exception as failed:  # noqa: BLE001 - somebody else's code
-                self._received(data)
-                self.perform(self.conversation.answered(0, (failure(failed),), self.last))
-                return
-            if answer:
-                self.last = now = time()
-                size = len(data)
-                size_sent = len(answer)
-                self.received += size
-                self.sent += size_sent
-                self.exchanges += 1
-                self._append(
-                    (
-                        EXCHANGED,
-                        self.number,
-                        now,
-                        data if size <= 1024 else self._kept(data),
-                        size,
-                        None if answer is data else answer if size_sent <= 1024 else self._kept(answer),
-                        size_sent,
-                    )
-                )
-                self._write(answer)  # type: ignore[misc]  # set as long as data comes
-                return
-            if answer is not None:
-                self._received(data)
-                return
-        self._received(data)
-        if self.inbound is not None:
-            self.inbound.feed(data, self.last)
-        else:
-            self.deliver(data, self.last)
+        if self.inbound is not None:  # faults count from the moment of the read
+            now = time()
+            self.count_received(data, now)
+            self.inbound.feed(data, now)
+            return
+        arrived = self._turn.arrived
+        if not arrived:
+            self._turn.begin()
+        arrived.append((self, data))
 
-    def _received(self, data: bytes) -> None:
+    def arrived(self, data: bytes, now: float) -> None:
+        """Record `data` and give it to the conversation."""
+        self.count_received(data, now)
+        self.deliver(data, now)
+
+    def failed(self, data: bytes, now: float, refusal: Refusal) -> None:
+        """Record `data` and let the conversation tell that the service failed over it."""
+        self.count_received(data, now)
+        self.perform(self.conversation.answered(0, (refusal,), now))
+
+    def count_received(self, data: bytes, now: float) -> None:
         """Count `data` and write its record."""
-        self.last = now = time()
+        self.last = now
         size = len(data)
         self.received += size
         self.received_chunks += 1
-        self._append((RECEIVED, self.number, now, data if size <= 1024 else self._kept(data), size))
+        self.append((RECEIVED, self.number, now, data if size <= 1024 else self.kept(data), size))
 
     def deliver(self, data: bytes, now: float) -> None:
         """Give `data` to the conversation and do what it says; behind the inbound pipe where there is one."""
@@ -189,13 +175,25 @@ class Stream(Driver, asyncio.Protocol):
             self.send(actions[0])
         elif actions:
             self.perform(actions)
-            if self.conversation.congested:
-                self._pace()
-        elif self.conversation.congested:
+        if self.conversation.congested:
+            self._pace()
+            if actions and not self.choked:
+                asyncio.get_running_loop().call_soon(self._taken)
+
+    def _taken(self) -> None:
+        """Let a conversation go on that has held something back until the peer takes what was sent."""
+        if self.conversation.congested and not self.choked and self.is_open:
+            self.last = now = time()
+            actions = self.conversation.taken(now)
+            if actions:
+                self.perform(actions)
+                asyncio.get_running_loop().call_soon(self._taken)
             self._pace()
 
     def eof_received(self) -> bool:
+        self._turn.run()
         now = time()
+        self.append((RECEIVED, self.number, now, b"", 0))  # no bytes: the peer's FIN
         if not self._who:
             self._who, self._how = "peer", FIN
         if self.inbound is not None:
@@ -215,6 +213,7 @@ class Stream(Driver, asyncio.Protocol):
             self.perform(self.conversation.half_closed(now))
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._turn.run()
         server = self.server
         server.streams.pop(self, None)
         if exc is not None and self._how in ("", FIN):
@@ -230,7 +229,7 @@ class Stream(Driver, asyncio.Protocol):
         if self._session is not None:
             self._session.tell(b"")
         self._release_writer()
-        self._write = None
+        self.write = None
         self.record_end()
         self.sock = None
         server.gone(self.peer)
@@ -252,6 +251,7 @@ class Stream(Driver, asyncio.Protocol):
         self.choked = False
         self._release_writer()
         self._pace()
+        self._taken()
 
     # -- faults
 
@@ -264,8 +264,9 @@ class Stream(Driver, asyncio.Protocol):
 
     def bend(self, plan: Plan | None) -> bool:
         """Change the faults of an open connection as far as that is possible; tell whether anything changed."""
-        if self._write is None:
+        if self.write is None:
             return False
+        self._turn.run()  # what was read before the change
         rows = (None, None) if plan is None else plan.rows(self._count, live=True)
         if rows == (None, None) and self.inbound is None and self.outbound is None:
             return False
@@ -282,13 +283,14 @@ class Stream(Driver, asyncio.Protocol):
         self._choose_inline()
 
     def _choose_inline(self) -> None:
-        """Take the hot path: plain without faults, between the pipes with them."""
-        inline = self.conversation.inline
-        if self.closing or inline is None:
+        """Take the hot path: plain without faults, past a pipe that would do nothing with one."""
+        if self.closing:
             return
-        if self.inbound is not None or self.outbound is not None:
-            inline = between(inline, self.inbound, self.outbound, self._answer_made)
-        self._inline = inline
+        inline, timely, outbound = self.conversation.inline, self.conversation.timely, self.outbound
+        if outbound is not None:
+            inline = between(inline, outbound, self._answer_made) if inline is not None else None
+            timely = between(timely, outbound, self._answer_made) if timely is not None else None
+        self.inline, self.timely = inline, timely
 
     def _answer_made(self, answer: bytes) -> None:
         """Let the next delivery bring this answer: it was made on the hot path, where a fault had a say in it."""
@@ -347,12 +349,13 @@ class Stream(Driver, asyncio.Protocol):
             self.choked = False
             self._release_writer()
         self._pace()
+        self._taken()
 
     # -- what the driver asks of us
 
     @property
     def is_open(self) -> bool:
-        return not self.closing and self._write is not None
+        return not self.closing and self.write is not None
 
     def send(self, data: bytes) -> None:
         if self.outbound is not None:
@@ -362,14 +365,18 @@ class Stream(Driver, asyncio.Protocol):
 
     def emit(self, data: bytes) -> None:
         """Put `data` on the wire, its record first; behind the outbound pipe where there is one."""
-        write = self._write
+        write = self.write
         if write is None or not data:
             return
         size = len(data)
         self.sent += size
         self.sent_chunks += 1
-        self._append((SENT, self.number, self.last, data if size <= 1024 else self._kept(data), size))
-        write(data)
+        self.append((SENT, self.number, self.last, data if size <= 1024 else self.kept(data), size))
+        turn = self._turn
+        if turn.running:
+            turn.writes.append((write, data))
+        else:
+            write(data)
 
     def send_file(self, part: Send) -> None:
         raise NotImplementedError
@@ -385,7 +392,7 @@ class Stream(Driver, asyncio.Protocol):
             self.reset()
             return
         self.closing = True
-        self._inline = None
+        self.inline = self.timely = None
         if self.outbound is not None:
             self.outbound.end(self.last)
         else:
@@ -393,8 +400,9 @@ class Stream(Driver, asyncio.Protocol):
 
     def emit_end(self) -> None:
         """Send our FIN; behind the outbound pipe where there is one."""
+        self._turn.flush()
         transport = self._transport
-        if transport is None or self._write is None:
+        if transport is None or self.write is None:
             return
         if self.peer_done or not transport.can_write_eof():
             self._hang_up()
@@ -411,8 +419,9 @@ class Stream(Driver, asyncio.Protocol):
 
     def reset(self) -> None:
         """Break the connection off (RST)."""
+        self._turn.flush()
         self.closing = True
-        self._inline = None
+        self.inline = self.timely = None
         self._how = self._how if self._how not in ("", FIN) else RST
         self._who = self._who or "us"
         if self.sock is not None:
@@ -434,11 +443,15 @@ class Stream(Driver, asyncio.Protocol):
         if refusal is not None and refusal.trace:
             about = {"message": refusal.message, "trace": refusal.trace}
             self.journal.append((NOTE, self.number, time(), ("failed", about), 0))
+        self.end_session(session, refusal)
+
+    def end_session(self, session: StreamSession, refusal: Refusal | None) -> None:
+        """Tell the conversation that `session` is over, once: it returned, failed, or closed of itself."""
         if self._session is session:
             self._session = None
-        if self.is_open:
-            self.last = now = time()
-            self.perform(self.conversation.session_ended(refusal, now))
+            if self.is_open:
+                self.last = now = time()
+                self.perform(self.conversation.session_ended(refusal, now))
 
     def tell(self, data: bytes) -> None:
         if self._session is not None:
@@ -455,11 +468,11 @@ class Stream(Driver, asyncio.Protocol):
 
         Raises: ConnectionError when it goes instead.
         """
-        if self.choked and self._write is not None:
+        if self.choked and self.write is not None:
             if self._writable is None:
                 self._writable = asyncio.get_running_loop().create_future()
             await asyncio.shield(self._writable)
-        if self._write is None:
+        if self.write is None:
             raise ConnectionResetError(f"{self.peer} is gone")
 
     def _release_writer(self) -> None:
@@ -485,7 +498,7 @@ class Stream(Driver, asyncio.Protocol):
             else:
                 transport.pause_reading()
 
-    def _kept(self, data: bytes) -> bytes:
+    def kept(self, data: bytes) -> bytes:
         """Return what the journal keeps of `data`: all of it while the connection's allowance lasts."""
         size = len(data)
         if size <= self._keep:

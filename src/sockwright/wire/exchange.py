@@ -15,10 +15,11 @@ from urllib.parse import parse_qsl, unquote_to_bytes
 
 import msgspec
 
-from sockwright.endpoint import Peer
+from sockwright.endpoint import NOBODY, Peer
 from sockwright.errors import ServiceError
 from sockwright.wire.fields import NO_FIELDS, Fields, write_field, write_fields
 from sockwright.wire.http1 import NO_CONTENT
+from sockwright.wire.requests import RequestHead, RequestHeads
 
 TEXT = "text/plain; charset=utf-8"
 HTML = "text/html; charset=utf-8"
@@ -31,48 +32,71 @@ JOINED = 16 * 1024
 # Content up to this size is joined with its head once and for all (bytes).
 JOINED = 16 * 1024
 
-NOBODY = Peer("", 0)
 NOTHING_CAPTURED: Mapping[str, str] = {}
 
 
 class Request:
     """A request whose head (and, for most handlers, content) is complete.
 
-    `target` is the request-target in origin-form; `path` its path as it came, still percent-encoded; `host` whom it
-    was meant for, in lower case; `captured` what the route's pattern caught, decoded. `whole` is false while content
-    is still to come, which only handlers and sessions of an `early` route get to see; where the peer broke off in
-    the middle it stays so.
+    `captured` is what the route's pattern caught, decoded. `whole` is false while content is still to come, which
+    only handlers and sessions of an `early` route get to see; where the peer broke off in the middle it stays so.
     """
 
-    __slots__ = (
-        "captured", "content", "fields", "host", "method", "path", "peer", "secure", "target", "trailers", "version",
-        "whole",
-    )  # fmt: skip
+    # Most requests have none of these; an instance gets them only where it does, since one is made for every message.
+    content = b""
+    trailers = NO_FIELDS
+    whole = True
+    secure = False
 
-    def __init__(
-        self,
-        method: str,
-        target: str,
-        path: str,
-        fields: Fields = NO_FIELDS,
-        content: bytes = b"",
-        host: str = "",
-        version: str = "1.1",
-        peer: Peer = NOBODY,
-        secure: bool = False,
-    ) -> None:
-        self.method = method
-        self.target = target
-        self.path = path
-        self.fields = fields
-        self.content = content
-        self.host = host
-        self.version = version
+    def __init__(self, head: RequestHead, peer: Peer = NOBODY, captured: Mapping[str, str] = NOTHING_CAPTURED) -> None:
+        self.head = head
         self.peer = peer
-        self.secure = secure
-        self.captured = NOTHING_CAPTURED
-        self.trailers = NO_FIELDS
-        self.whole = True
+        self.captured = captured
+
+    @classmethod
+    def to(
+        cls,
+        target: str,
+        method: str = "GET",
+        fields: Mapping[str, str] = NOTHING_CAPTURED,
+        content: bytes = b"",
+        peer: Peer = NOBODY,
+    ) -> Request:
+        """Return the request that a client would make, to try a handler with. Raises: PeerError, ValueError."""
+        given: dict[str, str] = {"Host": "localhost", "Content-Length": str(len(content)), **fields}
+        lines = write_fields(given.items())
+        start = f"{method} {target} HTTP/1.1\r\n".encode()
+        made = cls(RequestHeads().read(start + lines + b"\r\n"), peer)
+        made.content = content
+        return made
+
+    @property
+    def method(self) -> str:
+        return self.head.method
+
+    @property
+    def target(self) -> str:
+        """The request-target in origin-form."""
+        return self.head.target
+
+    @property
+    def path(self) -> str:
+        """The target's path as it came, still percent-encoded."""
+        return self.head.path
+
+    @property
+    def host(self) -> str:
+        """Whom it was meant for, host and perhaps port, in lower case."""
+        return self.head.host
+
+    @property
+    def version(self) -> str:
+        """HTTP's version, "1.0" or "1.1"."""
+        return self.head.version
+
+    @property
+    def fields(self) -> Fields:
+        return self.head.fields
 
     @property
     def query(self) -> str:
@@ -82,7 +106,10 @@ class Request:
     @property
     def parameters(self) -> list[tuple[str, str]]:
         """The query's names and values, decoded, in their order."""
-        return parse_qsl(self.query, keep_blank_values=True, max_num_fields=1000)
+        query = self.query
+        if "%" in query or "+" in query:
+            return parse_qsl(query, keep_blank_values=True)
+        return [(name, value) for name, _, value in [part.partition("=") for part in query.split("&") if part]]
 
     def parameter(self, name: str, default: str = "") -> str:
         """Return the first value of the query's `name`."""

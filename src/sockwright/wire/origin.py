@@ -12,35 +12,35 @@ import re
 from collections.abc import Collection
 from functools import lru_cache
 
-from sockwright.wire.exchange import Request
+from sockwright.wire.fields import Fields
 
 # Fields of which a browser sends one at least.
 _TELLING = frozenset({b"origin", b"referer", b"sec-fetch-site", b"user-agent"})
 _AUTHORITY = re.compile(r"https?://([^/?#]*+)", re.IGNORECASE)
 
 
-def foreign(request: Request, names: Collection[str] = ()) -> str:
-    """Return why `request` must be taken for one of a foreign page, or nothing where it need not.
+def foreign(host: str, fields: Fields, names: Collection[str] = (), *, reads: bool = False) -> str:
+    """Return why a request must be taken for one of a foreign page, or nothing where it need not.
 
-    `names` are those under which we may be called, besides addresses and localhost.
+    `host` is whom it was meant for (in lower case); `names` are those under which we may be called besides addresses
+    and localhost. `reads` tells that its method is GET or HEAD, with which browsers say less about themselves.
     """
-    host = request.host
     if host and not _ours(host) and _name(host) not in names:
         return f"this bench is not known as {host[:60]}; ask for it by its address"
-    if request.fields.index.keys().isdisjoint(_TELLING):
+    if fields.index.keys().isdisjoint(_TELLING):
         return ""  # no browser
-    origin = request.fields.get("origin")
+    origin = fields.get("origin")
     if origin and (not host or _authority(origin) != host):
         return f"a page of {origin[:60]} may not call here"
-    site = request.fields.get("sec-fetch-site").lower()
+    site = fields.get("sec-fetch-site").lower()
     if site and site not in {"same-origin", "none"}:
         return "a page of another origin may not call here"
-    if not origin and not site and request.method in {"GET", "HEAD"}:
+    if reads and not origin and not site:
         # No Origin with GET, and none of the newer fields where the page's address is not a trustworthy one.
-        referer = request.fields.get("referer")
+        referer = fields.get("referer")
         if referer and _authority(referer) != host:
             return f"a page of {_authority(referer)[:60]} may not call here"
-        if not referer and request.fields.get("user-agent").startswith("Mozilla/"):
+        if not referer and fields.get("user-agent").startswith("Mozilla/"):
             return "a browser that does not say for which page may not call here; call from a program, or with POST"
     return ""
 

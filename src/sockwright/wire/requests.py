@@ -25,9 +25,8 @@ _BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})|%00")
 # Codings that are registered but make no sense without chunked behind them (RFC 9112, 6.3).
 _CODINGS = frozenset({"gzip", "x-gzip", "deflate", "compress", "x-compress", "identity"})
 
-# Heads up to this size are remembered: a client repeats itself, and then reading one costs a look-up.
-REMEMBERED = 1024  # bytes
-_HEADS = 512  # counts; both caches together stay under a few MiB
+# Blocks of fields up to this size are remembered, so many of them: together they stay under 1 MiB.
+_REMEMBERED = 1024  # bytes
 _BLOCKS = 256
 
 
@@ -58,24 +57,19 @@ class _Facts(NamedTuple):
 
 
 class RequestHeads:
-    """Reads request heads, each up to `sizes`. The last few hundred short ones are remembered."""
+    """Reads request heads, each up to `sizes`. What blocks of fields said is remembered, since clients repeat them."""
 
-    __slots__ = ("_facts", "_sizes", "read_short")
+    __slots__ = ("_facts", "_sizes")
 
     def __init__(self, sizes: Sizes = SIZES) -> None:
         self._sizes = sizes
         self._facts = lru_cache(_BLOCKS)(_facts_of)
-        self.read_short = lru_cache(_HEADS)(self.read_new)
 
     def read(self, raw: bytes) -> RequestHead:
         """Return what the head `raw` says; it ends with its empty line.
 
         Raises: PeerError with the status to refuse with, and its offset in `raw`.
         """
-        return self.read_short(raw) if len(raw) <= REMEMBERED else self.read_new(raw)
-
-    def read_new(self, raw: bytes) -> RequestHead:
-        """The same, without a look at what is remembered."""
         start = _START.match(raw)
         if start is None:
             raise _no_request_line(raw)
@@ -89,7 +83,7 @@ class RequestHeads:
             raise PeerError(f"HTTP/{version} is not spoken here", section="RFC 9110, 15.6.6", offset=0, code=505)
         block = raw[start.end() : -2]
         try:
-            facts = self._facts(block) if len(block) <= REMEMBERED else _facts_of(block)
+            facts = self._facts(block) if len(block) <= _REMEMBERED else _facts_of(block)
             if len(facts.fields) > sizes.fields:
                 words = f"there are {len(facts.fields)} fields; {sizes.fields} are taken"
                 raise PeerError(words, section="RFC 6585, 5", code=431)

@@ -146,7 +146,8 @@ def _read(body: bytes, charset: str, depth: int, values: int) -> Any:
     try:
         parser.Parse(text, True)
     except PeerError as broken:
-        broken.offset = parser.CurrentByteIndex if text is body else None
+        # The parser stands behind the tag at which it was noticed.
+        broken.offset = body.rfind(b"<", 0, parser.CurrentByteIndex) if text is body else None
         raise
     except expat.ExpatError as broken:
         offset = parser.ErrorByteIndex if text is body else None
@@ -222,15 +223,16 @@ class _Tree:
 
     def start(self, tag: str, _attributes: Mapping[str, str]) -> None:
         parent, held = self._frames[-1]
-        if self.text:
-            self._expect_blank(parent)
         if ":" in tag and (bare := tag.rpartition(":")[2]) in EXTENSIONS:
             tag = bare
         if _REPEATED.get(parent) != tag:
             order = _IN_ORDER.get(parent, ())
             if len(held) >= len(order) or tag not in order[len(held)]:
-                within = f"<{parent}>" if parent else "the document"
-                raise PeerError(f"<{excerpt(tag)[1:-1]}> has no place here in {within}", section=RULE)
+                shown = f"<{excerpt(tag)[1:-1]}>"
+                words = f"{shown} has no place here in <{parent}>" if parent else f"{shown} is no XML-RPC"
+                raise PeerError(words, section=RULE)
+        if self.text:
+            self._expect_blank(parent)
         if tag == "value":
             self._values -= 1
             if self._values < 0:

@@ -18,7 +18,7 @@ _W = r"[ \t\r\n]*+"
 _RUN = r"[^<&\x00-\x08\x0b-\x1f]*+"
 _TEXT = rf"{_RUN}(?:&(?:lt|gt|amp|quot|apos);{_RUN})*+"
 _TYPES = "|".join(re.escape(name) for name in SCALARS)
-_ONE = rf"<value>(?:<(?P<type>{_TYPES})>(?P<text>{_TEXT})</(?P=type)>|(?P<untyped>{_TEXT}))</value>{_W}"
+_ONE = rf"<value>(?:<(?P<type>{_TYPES})>(?P<text>{_TEXT})</(?P=type)>|<nil/>|(?P<untyped>{_TEXT}))</value>{_W}"
 _UTF8 = "[Uu][Tt][Ff]-8"
 
 _OPENING = re.compile(
@@ -77,13 +77,13 @@ def _is_plain(text: str, values: int) -> bool:
 
 def _scalar(kind: str | None, text: str, untyped: str | None) -> Any:
     if kind is None:
-        kind, text = "string", untyped or ""
-    if "&" in text:
-        text = _unescaped(text)
-    return SCALARS[kind](text)
+        return None if untyped is None else _unescaped(untyped)
+    return SCALARS[kind](_unescaped(text))
 
 
 def _unescaped(text: str) -> str:
+    if "&" not in text:
+        return text
     for name, sign in (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&apos;", "'"), ("&amp;", "&")):
         text = text.replace(name, sign)
     return text
