@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
 import queue
+import secrets
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from sockwright import __version__, config, stores
-from sockwright.cli import manners
+from sockwright.cli import flags, manners
 from sockwright.endpoint import parse
 from sockwright.errors import ConfigError
 from sockwright.journal.journal import Journal
 from sockwright.stores import Store
 from sockwright.transport import loop
+from sockwright.transport.control import ControlServer
 from sockwright.transport.limits import Limits
 from sockwright.workbench import Listening, PortTaken, Posting, Workbench, lan_addresses, open_bench, until_told_to_stop
 
@@ -42,7 +45,13 @@ def limits_of(options: Mapping[str, Any]) -> Limits:
 
     Raises: ConfigError naming the flag.
     """
-    flags = {"max_connections": "connections", "idle": "idle", "call_limit": "call", "grace": "grace"}
+    flags = {
+        "max_connections": "connections",
+        "idle": "idle",
+        "call_limit": "call",
+        "flow_idle": "flow_idle",
+        "grace": "grace",
+    }
     given = {field: options[flag] for flag, field in flags.items() if options.get(flag) is not None}
     return config.overridden(Limits(), given)
 
@@ -56,7 +65,13 @@ def open_journal(options: Mapping[str, Any], command: str) -> Journal:
         except OSError as wrong:
             manners.remark(f"the journal stays in memory: cannot make {path.parent}: {wrong.strerror}")
             path = None
-    return Journal(path, command=command, complain=lambda text: manners.remark(f"journal: {text}") if text else None)
+    seed = options.get("seed")
+    return Journal(
+        path,
+        command=command,
+        seed=secrets.randbits(31) if seed is None else seed,
+        complain=lambda text: manners.remark(f"journal: {text}") if text else None,
+    )
 
 
 def open_state(options: Mapping[str, Any]) -> Store:
@@ -97,9 +112,14 @@ async def _run(
     limits = limits_of(options)
     lan = bool(options.get("lan"))
     try:
-        async with open_bench(journal, limits, trouble=manners.remark, store=store) as bench:
+        async with (
+            open_bench(journal, limits, trouble=manners.remark, store=store) as bench,
+            contextlib.AsyncExitStack() as reached,
+        ):
             for each in postings:
                 bench.listen(each, lan=lan, move=move)
+            _break(bench, options)
+            await reached.enter_async_context(_reachable(bench, journal))
             if lan:
                 _warn_of_lan(bench.listening)
             if options.get("as_json"):
@@ -112,6 +132,7 @@ async def _run(
             try:
                 number = await until_told_to_stop()
             finally:
+                journal.flush()  # who has ended by now is told of
                 stop_printing()
             connections = sum(len(getattr(one.server, "streams", ())) for one in bench.listening)
             if connections:
@@ -119,6 +140,42 @@ async def _run(
     except* (PortTaken, ConfigError) as several:
         raise several.exceptions[0] from None
     return manners.INTERRUPTED if number == signal.SIGINT else manners.OK
+
+
+@contextlib.asynccontextmanager
+async def _reachable(bench: Workbench, journal: Journal) -> AsyncIterator[None]:
+    """Answer at the control channel for a while; a bench that cannot do that runs all the same."""
+    control = ControlServer(bench.breaking.do, journal.run.command)
+    try:
+        await control.start()
+    except OSError as wrong:
+        manners.remark(f"`sockwright break` cannot reach this bench: {wrong}")
+    try:
+        yield
+    finally:
+        await control.stop()
+
+
+def _break(bench: Workbench, options: Mapping[str, Any]) -> None:
+    """Set the faults that the flags and ./sockwright.toml ask for.
+
+    Raises: ConfigError.
+    """
+    changes = []
+    asked = flags.request(options)
+    if asked is not None:
+        changes += bench.breaking.set("*", asked)
+    table = config.read_toml(Path("sockwright.toml")).get("faults", {})
+    if not isinstance(table, dict):
+        raise ConfigError("faults in sockwright.toml is no table", cure='write [faults] and below it echo = ["cut=9"]')
+    here = {name for place in bench.breaking.listed() for name in place["names"]}
+    for name, given in table.items():
+        if name == "*" or name in here:  # another verb may run what the others name
+            for one in flags.from_table(name, given):
+                changes += bench.breaking.set(name, one)
+    for change in changes:
+        texts = ", ".join(one["fault"] for one in change["faults"])
+        manners.remark(f"broken on purpose: {change['name']} {change['endpoint']}: {texts} (--seed {change['seed']})")
 
 
 def _about(one: Listening) -> dict[str, Any]:
@@ -146,7 +203,8 @@ def _show_listening(listening: Sequence[Listening], journal: Journal) -> None:
     print(f"sockwright {__version__}   {where_journal_is(journal)}")
     for one in listening:
         moved = f"   (port {one.moved_from} is taken)" if one.moved_from else ""
-        print(f"  {one.name}  {one.endpoint}{moved}")
+        to = f" -> {one.posting.target}" if one.posting.target is not None else ""
+        print(f"  {one.name}  {one.endpoint}{to}{moved}")
     print("Ctrl-C stops.", flush=True)
 
 

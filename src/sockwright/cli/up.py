@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sockwright import __version__
-from sockwright.cli import manners
+from sockwright.cli import flags, manners
 
 if TYPE_CHECKING:
     from sockwright.journal.journal import Journal
@@ -52,6 +52,7 @@ Examples:
 @click.command("up", epilog=EXAMPLES)
 @click.option("--only", metavar="NAMES", help="Only these services or schemes, apart by commas.")
 @click.option("--lecture", is_flag=True, help="Use the lecture's ports: 12345, 5555, 8080, 8000.")
+@flags.faults()
 @click.option("--lan", is_flag=True, help="Let others on the network in, not only this machine.")
 @click.option("--open", "open_page", is_flag=True, help="Open the HTTP page in the browser.")
 @click.option("--idle", metavar="TIME", help="Hang up on who is silent for so long (5m).")

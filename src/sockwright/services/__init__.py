@@ -52,6 +52,11 @@ def offered(name: str, context: Context) -> Sequence[Service]:
     if name in SERVICES:
         offer = importlib.import_module(f"{__name__}.{SERVICES[name][0]}").offer
         return tuple(offer(context))
+    if name.endswith(".jsonl") or "/" in name:
+        from sockwright.services import recorded
+
+        if recorded.is_file(name):
+            return tuple(recorded.offer_file(name, context.now))
     from importlib.metadata import entry_points  # 20 ms that a built-in name need not pay
 
     for entry in entry_points(group="sockwright.services"):

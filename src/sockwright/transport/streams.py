@@ -13,18 +13,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-import struct
 from collections.abc import Callable
 from time import time
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, cast
 
 from sockwright.binding import Refusal
 from sockwright.config import duration_text
-from sockwright.conversation import Begin, Conversation, Note, Send
+from sockwright.conversation import Actions, Begin, Conversation, Note, Send
 from sockwright.endpoint import Peer
+from sockwright.faults.plan import Plan, Row
 from sockwright.journal.records import (
     ENDED,
     ERROR,
+    FAULT,
     FIN,
     NOTE,
     RECEIVED,
@@ -35,29 +36,21 @@ from sockwright.journal.records import (
     Ended,
 )
 from sockwright.transport.driver import Driver
+from sockwright.transport.limits import RESET_ON_CLOSE
+from sockwright.transport.pipe import Outlet, Pipe, between
 from sockwright.transport.sessions import StreamSession
 
 if TYPE_CHECKING:
     from sockwright.transport.doors import StreamServer
 
-# SO_LINGER on, zero seconds: close() sends RST and throws away what is unsent.
-_RESET = struct.pack("ii", 1, 0)
-
-
-class Pipe(Protocol):
-    """Where faults stand: between the wire and the conversation, one per direction. None: not in the way."""
-
-    def feed(self, data: bytes, now: float) -> None: ...
-
-    def end(self, now: float) -> None: ...
-
-    def close(self) -> None: ...
+_NEVER = float("inf")
 
 
 class Stream(Driver, asyncio.Protocol):
     """One connection, as the loop's protocol object. The hot path goes through `turns`."""
 
     __slots__ = (
+        "_count",
         "_feed",
         "_how",
         "_keep",
@@ -125,6 +118,9 @@ class Stream(Driver, asyncio.Protocol):
         self.write: Callable[[bytes], None] | None = None
         self.last = now = time()
         self.number = server.journal.begin(now, server.opened(sock, peer))
+        self._count = server.total
+        if server.plan is not None:
+            self._bend(server.plan, sock)
 
     # -- what the loop tells us
 
@@ -243,11 +239,117 @@ class Stream(Driver, asyncio.Protocol):
     def pause_writing(self) -> None:
         self.choked = True
         self._stalled = time()
+        if self.outbound is not None:
+            self.outbound.hold(True)
         self._pace()
 
     def resume_writing(self) -> None:
+        outbound = self.outbound
+        if outbound is not None:
+            outbound.hold(False)
+            if outbound.full:
+                self._stalled = _NEVER
+                return
         self.choked = False
         self._release_writer()
+        self._pace()
+        self._taken()
+
+    # -- faults
+
+    def _bend(self, plan: Plan, sock: socket.socket) -> None:
+        """Put the faults of a new connection in the way, and tell what it met at the door."""
+        met = self.server.met.pop(sock, None)
+        if met is not None:
+            self.journal.append((FAULT, self.number, self.last, (met[0], "to client", met[1]), 0))
+        self._stand(*plan.rows(self._count))
+
+    def bend(self, plan: Plan | None) -> bool:
+        """Change the faults of an open connection as far as that is possible; tell whether anything changed."""
+        if self.write is None:
+            return False
+        self._turn.run()  # what was read before the change
+        rows = (None, None) if plan is None else plan.rows(self._count, live=True)
+        if rows == (None, None) and self.inbound is None and self.outbound is None:
+            return False
+        self._stand(*rows)
+        return True
+
+    def _stand(self, up: Row | None, down: Row | None) -> None:
+        for name, row in (("inbound", up), ("outbound", down)):
+            pipe: Pipe | None = getattr(self, name)
+            if pipe is not None:
+                pipe.change(row)
+            elif row is not None:
+                setattr(self, name, self._pipe(name, row))
+        self._choose_inline()
+
+    def _choose_inline(self) -> None:
+        """Take the hot path: plain without faults, past a pipe that would do nothing with one."""
+        if self.closing:
+            return
+        inline, timely, outbound = self.conversation.inline, self.conversation.timely, self.outbound
+        if outbound is not None:
+            inline = between(inline, outbound, self._answer_made) if inline is not None else None
+            timely = between(timely, outbound, self._answer_made) if timely is not None else None
+        self.inline, self.timely = inline, timely
+
+    def _answer_made(self, answer: bytes) -> None:
+        """Let the next delivery bring this answer: it was made on the hot path, where a fault had a say in it."""
+
+        def feed(data: bytes, now: float) -> Actions:
+            self._feed = self.conversation.feed
+            return (answer,)
+
+        self._feed = feed
+
+    def _pipe(self, name: str, row: Row) -> Pipe:
+        inbound = name == "inbound"
+        way = "to server" if inbound else "to client"
+
+        def fired(fault: str, why: str) -> None:
+            self.journal.append((FAULT, self.number, time(), (fault, way, why), 0))
+
+        def healed() -> None:
+            setattr(self, name, None)
+            self._choose_inline()
+
+        if inbound:
+            return Pipe(row, Outlet(self._deliver_late, self._end_late, self._break, fired, self._paced, healed))
+        return Pipe(row, Outlet(self._emit_late, self._emit_end_late, self._break, fired, self._outpaced, healed))
+
+    def _deliver_late(self, data: bytes) -> None:
+        self.last = now = time()
+        self.deliver(data, now)
+
+    def _end_late(self, closes: bool) -> None:
+        self.deliver_end(time())
+
+    def _emit_late(self, data: bytes) -> None:
+        self.last = time()
+        self.emit(data)
+
+    def _emit_end_late(self, closes: bool) -> None:
+        if closes and not self.closing:
+            self._who, self._how, self._reason = "us", FIN, "cut by a fault"
+            self.closing = True
+        self.emit_end()
+
+    def _break(self) -> None:
+        self._who, self._how, self._reason = "us", RST, "reset by a fault"
+        self.reset()
+
+    def _paced(self, full: bool) -> None:
+        self._pace()
+
+    def _outpaced(self, full: bool) -> None:
+        """The outbound pipe holds so much that nobody should say more, or has room again."""
+        if full:
+            self.choked = True
+            self._stalled = _NEVER  # that is us, and no peer that takes nothing
+        else:
+            self.choked = False
+            self._release_writer()
         self._pace()
         self._taken()
 
@@ -326,7 +428,7 @@ class Stream(Driver, asyncio.Protocol):
         self._who = self._who or "us"
         if self.sock is not None:
             with contextlib.suppress(OSError):
-                self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+                self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
         if self._transport is not None:
             self._transport.abort()
 
@@ -403,6 +505,7 @@ class Stream(Driver, asyncio.Protocol):
         if transport is None or transport.is_closing():
             return
         full = self._session is not None and self._session.full
+        full = full or (self.inbound is not None and self.inbound.full)
         wanted = self.closing or not (self.choked or full or self.conversation.congested)
         if wanted is not self._reading:
             self._reading = wanted
