@@ -83,7 +83,10 @@ def open_state(options: Mapping[str, Any]) -> Store:
     """
     url = options.get("store")
     try:
-        return stores.open_store(url or str(config.home().data / "state.db"))
+        store = stores.open_store(url or str(config.home().data / "state.db"))
+        if store.warning:
+            manners.remark(f"warning: {store.warning}")
+        return store
     except stores.Unavailable as wrong:
         if url:
             raise manners.Stop(manners.UNREACHABLE, str(wrong), "--store memory does without") from None

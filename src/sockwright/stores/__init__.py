@@ -86,9 +86,10 @@ class Follower:
 
 
 class Store(Protocol):
-    """Three makers, one behaviour; `tests/stores` holds them to it."""
+    """Three makers, one behaviour; `tests/stores` holds them to it. `warning`: what should be known of this one."""
 
     url: str
+    warning: str
 
     @property
     def fresh(self) -> bool:

@@ -73,6 +73,7 @@ class MemoryStore:
     """Tables as dictionaries, under one lock."""
 
     url = "memory"
+    warning = ""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

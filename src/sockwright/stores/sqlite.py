@@ -66,6 +66,7 @@ class SqliteStore:
     def __init__(self, path: Path, read_only: bool = False) -> None:
         self.url = f"sqlite:{path}"
         self.path = path
+        self.warning = ""
         self._read_only = read_only
         self._followers = Followers()
         self.attendance = Attendance(self._followers)
