@@ -72,3 +72,16 @@ def test_what_is_no_recording_is_refused(tmp_path: Path) -> None:
     done = run(tmp_path, "replay", str(tmp_path / "x.jsonl"))
     assert done.returncode == 2
     assert "x.jsonl, line 1" in done.stderr
+
+
+def test_the_journal_s_export_is_a_recording_too(tmp_path: Path) -> None:
+    with running(tmp_path, "serve", "tcp://:0", "--do", "echo", "-q") as server:
+        with dial(Peer("127.0.0.1", server.port("echo"))) as sock:
+            sock.sendall("привет".encode())
+            read_exactly(sock, 12)
+            sock.shutdown(1)
+            read_all(sock)
+        done = run(tmp_path, "log", "export", "--as", "recording", "-o", str(tmp_path / "was.recording"))
+        assert (done.returncode, "Traceback" in done.stderr) == (0, False)
+        words = ("replay", str(tmp_path / "was.recording"), "--to", f":{server.port('echo')}", "--same", "--fast")
+        assert run(tmp_path, *words).returncode == 0

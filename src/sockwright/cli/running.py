@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from sockwright import __version__, config, stores
-from sockwright.cli import flags, manners
+from sockwright.cli import flags, manners, settings
 from sockwright.endpoint import parse
 from sockwright.errors import ConfigError
 from sockwright.journal.journal import Journal
@@ -160,7 +160,7 @@ async def _reachable(bench: Workbench, journal: Journal) -> AsyncIterator[None]:
 
 
 def _break(bench: Workbench, options: Mapping[str, Any]) -> None:
-    """Set the faults that the flags and ./sockwright.toml ask for.
+    """Set the faults that the flags and sockwright.toml ask for.
 
     Raises: ConfigError.
     """
@@ -168,7 +168,7 @@ def _break(bench: Workbench, options: Mapping[str, Any]) -> None:
     asked = flags.request(options)
     if asked is not None:
         changes += bench.breaking.set("*", asked)
-    table = config.read_toml(Path("sockwright.toml")).get("faults", {})
+    table: Any = next((file.tables["faults"] for file in settings.files() if "faults" in file.tables), {})
     if not isinstance(table, dict):
         raise ConfigError("faults in sockwright.toml is no table", cure='write [faults] and below it echo = ["cut=9"]')
     here = {name for place in bench.breaking.listed() for name in place["names"]}

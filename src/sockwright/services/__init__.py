@@ -52,7 +52,7 @@ def offered(name: str, context: Context) -> Sequence[Service]:
     if name in SERVICES:
         offer = importlib.import_module(f"{__name__}.{SERVICES[name][0]}").offer
         return tuple(offer(context))
-    if name.endswith(".jsonl") or "/" in name:
+    if name.endswith((".jsonl", ".recording")) or "/" in name:
         from sockwright.services import recorded
 
         if recorded.is_file(name):
