@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench import rpc, start, tcp, udp, web, workers
+from bench import codebook, rpc, start, tcp, udp, web, workers
 from bench.race import Race
 
 RACES: tuple[Race, ...] = (
@@ -13,6 +13,7 @@ RACES: tuple[Race, ...] = (
     udp.UDP,
     web.HTTP,
     rpc.XMLRPC,
+    codebook.CODEBOOK,
     workers.USERS,
     start.START,
 )
