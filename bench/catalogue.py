@@ -14,6 +14,7 @@ RACES: tuple[Race, ...] = (
     web.HTTP,
     rpc.XMLRPC,
     codebook.CODEBOOK,
+    codebook.MILLIONS,
     workers.USERS,
     start.START,
 )
