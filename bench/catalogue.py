@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench import rpc, start, tap, tcp, udp, web, workers
+from bench import codebook, rpc, start, tap, tcp, udp, web, workers
 from bench.race import Race
 
 RACES: tuple[Race, ...] = (
@@ -14,6 +14,8 @@ RACES: tuple[Race, ...] = (
     tap.TAP,
     web.HTTP,
     rpc.XMLRPC,
+    codebook.CODEBOOK,
+    codebook.MILLIONS,
     workers.USERS,
     start.START,
 )
