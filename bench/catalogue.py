@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench import codebook, rpc, start, tcp, udp, web, workers
+from bench import codebook, people, rpc, start, tcp, udp, web, workers
 from bench.race import Race
 
 RACES: tuple[Race, ...] = (
@@ -15,6 +15,7 @@ RACES: tuple[Race, ...] = (
     rpc.XMLRPC,
     codebook.CODEBOOK,
     codebook.MILLIONS,
+    people.PEOPLE,
     workers.USERS,
     start.START,
 )
