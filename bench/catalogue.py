@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench import codebook, rpc, start, tap, tcp, udp, web, workers
+from bench import codebook, people, rpc, start, tap, tcp, udp, web, workers
 from bench.race import Race
 
 RACES: tuple[Race, ...] = (
@@ -16,6 +16,7 @@ RACES: tuple[Race, ...] = (
     rpc.XMLRPC,
     codebook.CODEBOOK,
     codebook.MILLIONS,
+    people.PEOPLE,
     workers.USERS,
     start.START,
 )
