@@ -80,14 +80,20 @@ class Workbench:
     """Services on endpoints, running. Made by `open_bench`; used from the loop's thread."""
 
     def __init__(
-        self, journal: Journal, limits: Limits, staff: Staff, trouble: Callable[[str], None], store: Any = None
+        self,
+        journal: Journal,
+        limits: Limits,
+        staff: Staff,
+        trouble: Callable[[str], None],
+        store: Any = None,
+        extra: Mapping[str, Any] | None = None,
     ) -> None:
         self.journal = journal
         self.limits = limits
         self.listening: list[Listening] = []
         self._staff = staff
         self._trouble = trouble
-        self._context = services.Context(now=time.time, store=store)
+        self._context = services.Context(now=time.time, store=store, extra=extra or {})
         self._offered: dict[str, Sequence[Service]] = {}
         self._most = most_connections(limits.connections, raise_descriptor_limit())
         self._own_ports: set[int] = set()
@@ -111,7 +117,7 @@ class Workbench:
         frame = posting.frame or endpoint.options.get("frame")
         # Under which names a browser may call us: who is let in by --lan knows this machine by these.
         names = (*own_names(), *lan_addresses()) if lan else ()
-        extra = {"secure": endpoint.tls, "names": names, **posting.extra}
+        extra = {"secure": endpoint.tls, "names": names, **_mail_terms(endpoint), **posting.extra}
         opening = protocols.open_with(endpoint.protocol, protocols.Terms(offered, frame, posting.limits, extra))
         hosts = listening_hosts(endpoint.host, lan)
         port = endpoint.port
@@ -147,9 +153,8 @@ class Workbench:
                 own_ports=self._own_ports,
                 trouble=self._trouble,
             )
-        context = None
-        if endpoint.tls:
-            context = tls.server_context(endpoint.options.get("cert"), endpoint.options.get("key"), own_names())
+        files = (endpoint.options.get("cert"), endpoint.options.get("key"))
+        context = tls.server_context(*files, own_names()) if endpoint.tls else None
         return StreamServer(
             endpoint,
             name,
@@ -159,6 +164,7 @@ class Workbench:
             limits=self.limits,
             most=self._most,
             tls=context,
+            starttls=lambda: tls.server_context(*files, own_names()),
             trouble=self._trouble,
         )
 
@@ -177,6 +183,7 @@ async def open_bench(
     *,
     trouble: Callable[[str], None] = lambda text: None,
     store: Any = None,
+    extra: Mapping[str, Any] | None = None,
     grace: float | None = None,
 ) -> AsyncIterator[Workbench]:
     """Hold a bench: yields a `Workbench`, and drains it at the end."""
@@ -188,7 +195,7 @@ async def open_bench(
             loop = asyncio.get_running_loop()
             loop.set_exception_handler(lambda _, about: _tell_bug(trouble, about.get("exception"), about["message"]))
             staff = Staff(limits, tasks, lambda wrong: _tell_bug(trouble, wrong, str(wrong)))
-            bench = Workbench(journal, limits, staff, trouble, store)
+            bench = Workbench(journal, limits, staff, trouble, store, extra)
             for descriptor in reserve:
                 os.close(descriptor)
             reserve = []
@@ -218,7 +225,10 @@ class BenchThread:
         host, port = bench.serve("tcp://:0", "echo")
     """
 
-    def __init__(self, journal: Journal | None = None, limits: Limits | None = None, grace: float = 1.0) -> None:
+    def __init__(
+        self, journal: Journal | None = None, limits: Limits | None = None, grace: float = 1.0, **extra: Any
+    ) -> None:
+        self._extra = extra
         self.journal = journal or Journal(None)
         self.troubles: list[str] = []
         self._limits = limits or Limits()
@@ -238,7 +248,9 @@ class BenchThread:
 
     async def _hold(self, ready: Future[None]) -> None:
         self._stop = asyncio.Event()
-        async with open_bench(self.journal, self._limits, trouble=self.troubles.append, grace=self._grace) as bench:
+        async with open_bench(
+            self.journal, self._limits, trouble=self.troubles.append, grace=self._grace, extra=self._extra
+        ) as bench:
             self._bench = bench
             ready.set_result(None)
             await self._stop.wait()
@@ -278,6 +290,15 @@ class BenchThread:
         finally:
             self._loop.close()
             self.journal.close()
+
+
+def _mail_terms(endpoint: Endpoint) -> Mapping[str, Any]:
+    """Return what SMTP must know beside its services: whether TLS may begin later, and who may log in."""
+    if endpoint.protocol != "smtp":
+        return {}
+    offered = "if-offered" if endpoint.options.get("cert") or tls.can_make() else "no"
+    users = {"users": {endpoint.user: endpoint.password}} if endpoint.user else {}
+    return {"starttls": endpoint.options.get("starttls", offered), **users}
 
 
 async def until_told_to_stop(stopped: asyncio.Event | None = None) -> int:

@@ -20,6 +20,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "serve": ("serve", "one service on endpoints"),
     "call": ("call", "a client for each scheme"),
     "symbols": ("symbols", "the warm-up: prints the symbol typed last"),
+    "mail": ("mail", "the mail sink's mailbox, and sending"),
     "watch": ("watch", "a live tail of what goes over the wire"),
     "log": ("log", "its past: list, show, export, clear"),
     "config": ("config_verb", "which settings count, where files are, our CA"),

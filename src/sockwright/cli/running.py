@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sockwright import __version__, config
 from sockwright.cli import manners
@@ -20,6 +20,9 @@ from sockwright.journal.journal import Journal
 from sockwright.transport import loop
 from sockwright.transport.limits import Limits
 from sockwright.workbench import Listening, PortTaken, Posting, lan_addresses, open_bench, until_told_to_stop
+
+if TYPE_CHECKING:
+    from sockwright.stores.mailbox import Mailbox
 
 # A person reads some lines a second; a bench makes thousands. What is above this many is counted.
 LINES_PER_SECOND = 40
@@ -59,11 +62,19 @@ def run(
 ) -> int:
     """Run a bench with `postings` until SIGINT or SIGTERM; return the exit code."""
     journal = open_journal(options, title)
+    mailbox: Mailbox | None = None
     try:
+        if any("mailsink" in one.services for one in postings):
+            from sockwright.stores.mailbox import open_mailbox
+
+            mailbox = open_mailbox(options.get("mailbox") or "")
+        options["mailbox"] = mailbox
         return loop.run(_run(postings, journal, show or _show_listening, move, options))
     except PortTaken as taken:
         raise port_taken(taken) from None
     finally:
+        if mailbox is not None:
+            mailbox.close()
         journal.close()
 
 
@@ -73,7 +84,8 @@ async def _run(
     limits = limits_of(options)
     lan = bool(options.get("lan"))
     try:
-        async with open_bench(journal, limits, trouble=manners.remark) as bench:
+        extra = {"mailbox": options["mailbox"]}
+        async with open_bench(journal, limits, trouble=manners.remark, extra=extra) as bench:
             for each in postings:
                 bench.listen(each, lan=lan, move=move)
             if lan:

@@ -9,7 +9,7 @@ import click
 from sockwright.cli import manners
 
 EXAMPLES = """\b
-SERVICE is one of echo, discard, time, greet, symbols, parity, hello, or a function of your own:
+SERVICE is one of echo, discard, time, greet, symbols, parity, hello, mailsink, or a function of your own:
 the signature alone makes it a service, over any protocol.
 
 \b
@@ -18,6 +18,7 @@ Examples:
   sockwright serve tcp://:9000 udp://:9000 --do app.py:shout
   sockwright serve http://:8080 --do hello
   sockwright serve xmlrpc://:8000 --do mypackage.calc:add
+  sockwright serve smtp://:2525 --do mailsink
   sockwright serve tcp+tls://:9443 --do echo --frame line
 """
 
@@ -32,6 +33,7 @@ Examples:
 @click.option("--idle", metavar="TIME", help="Hang up on who is silent for so long (5m).")
 @click.option("--call-limit", metavar="TIME", help="Refuse a call that takes longer (10s).")
 @click.option("--lan", is_flag=True, help="Let others on the network in, not only this machine.")
+@click.option("--mailbox", metavar="FILE|memory", help="Where mailsink keeps mail.")
 @click.option("--no-journal", is_flag=True, help="Keep what happens in memory only.")
 @click.option("--ready-file", metavar="FILE", help="Write the real endpoints there (JSON) once they answer.")
 @click.option("--quiet", "-q", is_flag=True, help="Do not print a line per connection.")

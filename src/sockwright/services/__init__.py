@@ -22,6 +22,7 @@ SERVICES: Mapping[str, tuple[str, str]] = {
     "time": ("time", "the time as text (RFC 867)"),
     "greet": ("greet", "thanks whoever comes"),
     "symbols": ("symbols", "a stream of the last symbol the peer sent"),
+    "mailsink": ("mailsink", "smtp: takes every mail, keeps it, delivers none"),
     "hello": ("hello", "http: Hello World! to every GET"),
     "parity": ("parity", "is_even: the lecture's call"),
     "validator1": ("validator1", "the nine calls of the XML-RPC validation suite"),

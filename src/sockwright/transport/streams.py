@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
 import struct
 from collections.abc import Callable
 from time import time
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from sockwright.binding import Refusal
 from sockwright.config import duration_text
-from sockwright.conversation import Begin, Conversation, Note, Send
+from sockwright.conversation import NOTHING, Actions, Begin, Conversation, Note, Send
 from sockwright.endpoint import Peer
 from sockwright.journal.records import (
     ENDED,
@@ -42,6 +43,11 @@ if TYPE_CHECKING:
 
 # SO_LINGER on, zero seconds: close() sends RST and throws away what is unsent.
 _RESET = struct.pack("ii", 1, 0)
+
+
+def _dropped(data: bytes, now: float) -> Actions:
+    """Take what came in clear behind a request for TLS: it counts for nothing."""
+    return NOTHING
 
 
 class Pipe(Protocol):
@@ -133,11 +139,7 @@ class Stream(Driver, asyncio.Protocol):
         self.write = transport.write
         transport.set_write_buffer_limits(high=self.server.limits.write_buffer)
         self.server.streams[self] = None
-        tls = transport.get_extra_info("ssl_object")
-        if tls is not None:
-            cipher = tls.cipher()
-            about = {"version": tls.version(), "cipher": cipher[0] if cipher else ""}
-            self.journal.append((NOTE, self.number, time(), ("tls", about), 0))
+        self._note_tls(transport)
         self.perform(self.conversation.opened(self.last))
 
     def data_received(self, data: bytes) -> None:
@@ -319,6 +321,52 @@ class Stream(Driver, asyncio.Protocol):
     def _hang_up(self) -> None:
         if self._transport is not None:
             self._transport.close()
+
+    def start_tls(self) -> None:
+        """Begin TLS as the server. What came in clear behind the request for it is dropped unseen (RFC 3207, 4.2)."""
+        self._turn.flush()
+        self.inline = self.timely = None
+        self._feed = _dropped
+        if self._transport is not None:
+            self._transport.pause_reading()  # its first bytes may come before our certificate is there
+        self.staff.spawn(self._begin_tls())
+
+    async def _begin_tls(self) -> None:
+        server, transport = self.server, self._transport
+        context = await server.starttls_context()
+        if self.write is None or transport is None:
+            return
+        loop = asyncio.get_running_loop()
+        limit = server.limits.handshake
+        try:
+            secured = await loop.start_tls(transport, self, context, server_side=True, ssl_handshake_timeout=limit)
+        except (OSError, ssl.SSLError, TimeoutError) as trouble:
+            words = f"TLS handshake failed: {trouble or 'nothing came'}"
+            self.journal.append(
+                (NOTE, self.number, time(), ("malformed", {"rule": "TLS handshake", "message": words}), 0)
+            )
+            if self.write is not None:
+                self._who, self._how, self._reason = "us", ERROR, words
+                self.closing = True
+                transport.abort()
+            return
+        if self.write is None or secured is None:
+            return
+        self._transport = secured
+        self.write = secured.write
+        secured.set_write_buffer_limits(high=server.limits.write_buffer)
+        self._note_tls(secured)
+        self._feed = self.conversation.feed
+        self.timely = self.conversation.timely
+        self.last = now = time()
+        self.perform(self.conversation.opened(now))
+
+    def _note_tls(self, transport: asyncio.Transport) -> None:
+        tls = transport.get_extra_info("ssl_object")
+        if tls is not None:
+            cipher = tls.cipher()
+            about = {"version": tls.version(), "cipher": cipher[0] if cipher else ""}
+            self.journal.append((NOTE, self.number, time(), ("tls", about), 0))
 
     def begin(self, action: Begin) -> None:
         self._session = StreamSession(self, action.extra)
