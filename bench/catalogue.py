@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench import rpc, start, tcp, udp, web, workers
+from bench import rpc, smtp, start, tcp, udp, web, workers
 from bench.race import Race
 
 RACES: tuple[Race, ...] = (
@@ -13,6 +13,7 @@ RACES: tuple[Race, ...] = (
     udp.UDP,
     web.HTTP,
     rpc.XMLRPC,
+    smtp.SMTP,
     workers.USERS,
     start.START,
 )

@@ -10,6 +10,7 @@ import contextlib
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from queue import SimpleQueue
@@ -24,8 +25,12 @@ APPLICATION = 0x4D61696C
 VERSION = 1
 # Most mails in one transaction: what it takes is what the last sender waits.
 GROUP = 500
+# As many senders as shared the last transaction are waited for, so often and for so long (seconds): they come back
+# one after the other, and who comes first would else keep the disk busy while all others wait.
+GATHERINGS, GATHER = 5, 0.0002
 BUSY = 5.0  # seconds
 WAL = 32 << 20  # bytes to which the log is cut back
+CHECKPOINT = 4000  # pages of the log, 16 MiB
 # Once in so many mails the limits are looked at, which means counting.
 LOOK = 200
 
@@ -77,6 +82,7 @@ class FileMailbox:
         try:
             db.execute("PRAGMA synchronous = FULL")
             db.execute(f"PRAGMA journal_size_limit = {WAL}")
+            db.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT}")
         except sqlite3.Error:
             db.close()
             raise
@@ -91,7 +97,7 @@ class FileMailbox:
             return
         if not empty:
             raise ConfigError(f"{self.path} is a database, but no mailbox", cure="--mailbox FILE names another")
-        db.execute("PRAGMA page_size = 16384")
+        db.execute("PRAGMA page_size = 4096")
         db.execute("PRAGMA journal_mode = WAL")
         with _transaction(db):
             if not db.execute("SELECT 1 FROM sqlite_schema").fetchone():  # nobody else was faster
@@ -118,8 +124,13 @@ class FileMailbox:
 
     def _write(self) -> None:
         db = self._connect()
+        crowd = 1  # mails in the last transaction
         try:
             while (first := self._jobs.get()) is not None:
+                for _ in range(GATHERINGS):
+                    if self._jobs.qsize() + 1 >= crowd:
+                        break
+                    time.sleep(GATHER)
                 group = [first]
                 last = False
                 while len(group) < GROUP and not self._jobs.empty():
@@ -129,6 +140,7 @@ class FileMailbox:
                         break
                     group.append(job)
                 self._commit(db, group)
+                crowd = len(group)
                 if last:
                     return
         finally:
