@@ -1,4 +1,4 @@
-"""Mail: ten sessions of postfix's smtp-source against its smtp-sink, aiosmtpd and ours, which keeps every mail on disk."""
+"""Mail: ten sessions of postfix's smtp-source to its smtp-sink, to aiosmtpd and to ours, which keeps all on disk."""
 
 from __future__ import annotations
 

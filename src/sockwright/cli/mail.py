@@ -332,3 +332,38 @@ def _save(seen: Understood, folder: str) -> None:
             file = place / f"{count}-{file.name}"
         file.write_bytes(one.content)
         manners.remark(f"saved {file}")
+
+
+@command.command("send")
+@click.option("--at", default="smtp://:7025", show_default=True, metavar="URL", help="The server: smtp:// or smtps://.")
+@click.option("--from", "sender", metavar="ADDRESS", help="Who sends it (you, at localhost).")
+@click.option("--to", multiple=True, metavar="ADDRESS", help="Who gets it; more than once for more.")
+@click.option("--cc", multiple=True, metavar="ADDRESS", help="Who gets a copy.")
+@click.option("--bcc", multiple=True, metavar="ADDRESS", help="Who gets a copy, unseen by the others.")
+@click.option("--subject", default="", metavar="TEXT", help="The subject.")
+@click.option("--body", metavar="TEXT|@FILE|-", help="The text; else standard input where it is piped.")
+@click.option("--html", metavar="HTML|@FILE", help="The text as HTML, beside or instead of --body.")
+@click.option("--attach", multiple=True, metavar="FILE", help="A file to go with it; more than once for more.")
+@click.option("--user", metavar="NAME", help="Log in as NAME; the password is asked for, or:")
+@click.option("--password-env", metavar="VARIABLE", help="The environment variable that holds the password.")
+@click.option("--ca", metavar="FILE", help="TLS: trust the CA in FILE alone.")
+@click.option("--insecure", is_flag=True, help="TLS: do not check who the server is.")
+@click.option("--wait", type=DURATION, metavar="TIME", help="Give up after so much silence (10s).")
+@click.option("--verbose", "-v", is_flag=True, help="The dialogue, on stderr.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def send_command(at: str, sender: str | None, attach: tuple[str, ...], **options: Any) -> None:
+    """Send a mail. STARTTLS is used where it is offered; ?starttls=required in the URL insists on it."""
+    from sockwright.cli.call import guarded, with_trust
+    from sockwright.cli.call_smtp import send
+    from sockwright.endpoint import parse
+
+    endpoint = with_trust(parse(at, "smtp"), options)
+    if endpoint.protocol != "smtp":
+        raise click.UsageError(f"--at: mail goes to smtp:// or smtps://, and {at} is {endpoint.scheme}.")
+    texts = {name: options.pop(name) for name in ("subject", "body", "html")}
+    said = {name: [value] for name, value in texts.items() if value is not None}
+    said |= {name: list(options.pop(name)) for name in ("to", "cc", "bcc")}
+    if sender is not None:
+        said["from"] = [sender]
+    said["attach"] = list(attach)
+    raise manners.Stop(guarded(lambda: send(endpoint, said, **options), endpoint, bool(options["as_json"])))
