@@ -20,7 +20,8 @@ HEAD = """\
 # Command line
 
 Verb first, then URL-like [endpoints](endpoints.md). Data goes to stdout, remarks to stderr. Each option has an
-environment variable; a flag wins over it, it wins over `./sockwright.toml`, that over the user's config file.
+environment variable, and another without the verb for all verbs (`SOCKWRIGHT_WAIT`). A flag wins over it, it wins over
+`./sockwright.toml`, that over the user's config file; `sockwright config show` says where each value comes from.
 
 """
 
@@ -78,7 +79,8 @@ def option(parameter: click.Parameter, context: click.Context) -> str:
         names += " / " + ", ".join(f"`{name}`" for name in parameter.secondary_opts)
     if not parameter.is_flag and not parameter.count:
         names = names[:-1] + f" {parameter.make_metavar(context)}`"
-    variable = parameter.envvar or (
+    named = parameter.envvar  # several: the closest first
+    variable = (named if isinstance(named, str | None) else named[0]) or (
         f"{context.auto_envvar_prefix}_{parameter.name.upper()}"
         if context.auto_envvar_prefix and parameter.allow_from_autoenv and parameter.name
         else ""

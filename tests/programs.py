@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -93,3 +94,27 @@ def running(home: Path, *words: str, cwd: Path | None = None, **more: str) -> It
         for stream in (process.stdout, process.stderr):
             if stream is not None:
                 stream.close()
+
+
+# The ports that docs and lessons write, and what `up` has there.
+STANDARD = {
+    7007: ("echo", "tcp"),
+    7009: ("discard", "tcp"),
+    7013: ("time", "tcp"),
+    7017: ("greet", "tcp"),
+    7019: ("symbols", "tcp"),
+    7080: ("http", "http"),
+    7443: ("https", "https"),
+    7081: ("xmlrpc", "xmlrpc"),
+}
+
+
+def with_real_ports(text: str, program: Program) -> str:
+    """Return what docs write of an `up`, with the ports that this one really got: the standard ones may be taken."""
+
+    def real(found: re.Match[str]) -> str:
+        service, scheme = STANDARD[int(found[2])]
+        scheme = "udp" if found[1].startswith("udp:") else scheme
+        return f"{found[1]}{program.port(service, scheme)}"
+
+    return re.sub(rf"((?:\w+://|[ '\"]|127\.0\.0\.1|localhost)\S*?:)({'|'.join(map(str, STANDARD))})\b", real, text)

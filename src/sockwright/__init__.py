@@ -21,8 +21,10 @@ _PUBLIC = {
     "Response": "wire.exchange",
     "ServiceError": "errors",
     "Session": "session",
+    "User": "wire.people",
     "call": "client",
     "connect": "client",
+    "join": "client.people",
     "service": "binding",
 }
 
@@ -36,9 +38,11 @@ __all__ = [
     "Response",
     "ServiceError",
     "Session",
+    "User",
     "__version__",
     "call",
     "connect",
+    "join",
     "service",
 ]
 

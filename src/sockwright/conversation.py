@@ -8,6 +8,7 @@ send these bytes. That keeps the hot path free of wrappers.
       opened(now)          ------->    speak first, or ()
       feed(data, now)      ------->    (b"250 OK\\r\\n",)
       half_closed(now)     ------->    the peer's FIN: finish what is owed, then Close
+      taken(now)           ------->    while congested: the peer has taken what was sent, more may be said
       answered(t, out, now)------->    the outcome of an Invoke
       said(data, now)      ------->    what a session begun by Begin wants to send
       session_ended(f,now) ------->    that session returned (None) or failed (a Refusal)
@@ -127,6 +128,8 @@ class Conversation(Protocol):
 
     def half_closed(self, now: float) -> Actions: ...
 
+    def taken(self, now: float) -> Actions: ...
+
     def answered(self, ticket: int, outcomes: Sequence[Outcome], now: float) -> Actions: ...
 
     def said(self, data: bytes, now: float) -> Actions: ...
@@ -159,6 +162,9 @@ class Dialogue:
 
     def half_closed(self, now: float) -> Actions:
         return (Close(),)
+
+    def taken(self, now: float) -> Actions:
+        return NOTHING
 
     def answered(self, ticket: int, outcomes: Sequence[Outcome], now: float) -> Actions:
         return NOTHING

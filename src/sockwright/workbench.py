@@ -19,12 +19,18 @@ from sockwright.binding import Service
 from sockwright.endpoint import LOOPBACK, Endpoint, Peer, parse
 from sockwright.errors import ConfigError
 from sockwright.journal.journal import Journal
+from sockwright.stores import Store
+from sockwright.stores.memory import MemoryStore
 from sockwright.transport import tls
+from sockwright.transport.breaking import Breaking
 from sockwright.transport.datagrams import DatagramServer
+from sockwright.transport.dial import client_context
 from sockwright.transport.doors import StreamServer
 from sockwright.transport.driver import Staff
 from sockwright.transport.limits import RESERVED_DESCRIPTORS, Limits, most_connections, raise_descriptor_limit
 from sockwright.transport.loop import LoopThread, spare_the_collector
+from sockwright.transport.tap import Tape, TapServer
+from sockwright.transport.tap_datagrams import DatagramTap
 
 T = TypeVar("T")
 
@@ -47,10 +53,12 @@ class Posting:
     limits: Mapping[str, object] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
     label: str = ""
+    target: Endpoint | None = None  # a tap's: where what comes is relayed to
+    tape: Tape | None = None  # told of every record of a tap, with all its bytes
 
     @property
     def name(self) -> str:
-        return self.label or self.services[0]
+        return self.label or (self.services[0] if self.services else "tap")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +67,7 @@ class Listening:
 
     posting: Posting
     endpoint: Endpoint
-    server: StreamServer | DatagramServer
+    server: StreamServer | DatagramServer | DatagramTap
     moved_from: int = 0
 
     @property
@@ -85,15 +93,16 @@ class Workbench:
         limits: Limits,
         staff: Staff,
         trouble: Callable[[str], None],
-        store: Any = None,
+        store: Store | None = None,
         extra: Mapping[str, Any] | None = None,
     ) -> None:
         self.journal = journal
         self.limits = limits
         self.listening: list[Listening] = []
+        self.breaking = Breaking(journal.run.seed)
         self._staff = staff
         self._trouble = trouble
-        self._context = services.Context(now=time.time, store=store, extra=extra or {})
+        self.context = services.Context(now=time.time, store=store or MemoryStore(), extra=dict(extra or {}))
         self._offered: dict[str, Sequence[Service]] = {}
         self._most = most_connections(limits.connections, raise_descriptor_limit())
         self._own_ports: set[int] = set()
@@ -104,7 +113,7 @@ class Workbench:
         Raises: ConfigError where there is no such service.
         """
         if name not in self._offered:
-            self._offered[name] = services.offered(name, self._context)
+            self._offered[name] = services.offered(name, self.context)
         return self._offered[name]
 
     def listen(self, posting: Posting, *, lan: bool = False, move: bool = False) -> Listening:
@@ -115,10 +124,12 @@ class Workbench:
         endpoint = posting.endpoint
         offered = [service for name in posting.services for service in self.offered(name)]
         frame = posting.frame or endpoint.options.get("frame")
-        # Under which names a browser may call us: who is let in by --lan knows this machine by these.
-        names = (*own_names(), *lan_addresses()) if lan else ()
-        extra = {"secure": endpoint.tls, "names": names, **_mail_terms(endpoint), **posting.extra}
-        opening = protocols.open_with(endpoint.protocol, protocols.Terms(offered, frame, posting.limits, extra))
+        opening: Any = None
+        if posting.target is None:
+            # Under which names a browser may call us: who is let in by --lan knows this machine by these.
+            names = (*own_names(), *lan_addresses()) if lan else ()
+            extra = {"secure": endpoint.tls, "names": names, **_mail_terms(endpoint), **posting.extra}
+            opening = protocols.open_with(endpoint.protocol, protocols.Terms(offered, frame, posting.limits, extra))
         hosts = listening_hosts(endpoint.host, lan)
         port = endpoint.port
         for attempt in range(TRIES):
@@ -135,14 +146,19 @@ class Workbench:
             moved = endpoint.port if endpoint.port and real != endpoint.port else 0
             listening = Listening(posting, at, server, moved)
             self.listening.append(listening)
+            self.breaking.add(posting.name, server)
             return listening
         raise AssertionError("unreachable")
 
-    def _server(self, endpoint: Endpoint, posting: Posting, opening: Any) -> StreamServer | DatagramServer:
+    def _server(
+        self, endpoint: Endpoint, posting: Posting, opening: Any
+    ) -> StreamServer | DatagramServer | DatagramTap:
         name = posting.name
         if endpoint.protocol in protocols.DATAGRAM:
             if endpoint.tls:
                 raise ConfigError("UDP with TLS (DTLS) is not spoken here", cure=f"write udp://{endpoint.authority}")
+            if posting.target is not None:
+                return self._datagram_tap(endpoint, posting, posting.target)
             return DatagramServer(
                 endpoint,
                 name,
@@ -155,6 +171,24 @@ class Workbench:
             )
         files = (endpoint.options.get("cert"), endpoint.options.get("key"))
         context = tls.server_context(*files, own_names()) if endpoint.tls else None
+        if posting.target is not None:
+            if posting.target.protocol in protocols.DATAGRAM:
+                raise ConfigError(
+                    f"{endpoint} and {posting.target} do not go together", cure="relay to a stream, or listen at udp://"
+                )
+            return TapServer(
+                endpoint,
+                name,
+                posting.target,
+                tape=posting.tape,
+                target_tls=client_context(posting.target) if posting.target.tls else None,
+                staff=self._staff,
+                journal=self.journal,
+                limits=self.limits,
+                most=self._most // 2,  # each takes two descriptors
+                tls=context,
+                trouble=self._trouble,
+            )
         return StreamServer(
             endpoint,
             name,
@@ -168,8 +202,24 @@ class Workbench:
             trouble=self._trouble,
         )
 
+    def _datagram_tap(self, endpoint: Endpoint, posting: Posting, target: Endpoint) -> DatagramTap:
+        if target.protocol != "udp" or target.tls:
+            raise ConfigError(
+                f"{endpoint} and {target} do not go together", cure=f"relay to udp://{target.authority}, datagrams both"
+            )
+        return DatagramTap(
+            endpoint,
+            posting.name,
+            target,
+            journal=self.journal,
+            limits=self.limits,
+            tape=posting.tape,
+            trouble=self._trouble,
+        )
+
     async def stop(self, grace: float) -> None:
         """Close every door, let conversations end within `grace` seconds, then end them."""
+        self.breaking.close()
         for listening in self.listening:
             listening.server.close_door()
         await asyncio.gather(*(listening.server.stop(grace) for listening in self.listening))
@@ -182,7 +232,7 @@ async def open_bench(
     limits: Limits | None = None,
     *,
     trouble: Callable[[str], None] = lambda text: None,
-    store: Any = None,
+    store: Store | None = None,
     extra: Mapping[str, Any] | None = None,
     grace: float | None = None,
 ) -> AsyncIterator[Workbench]:
@@ -226,8 +276,14 @@ class BenchThread:
     """
 
     def __init__(
-        self, journal: Journal | None = None, limits: Limits | None = None, grace: float = 1.0, **extra: Any
+        self,
+        journal: Journal | None = None,
+        limits: Limits | None = None,
+        grace: float = 1.0,
+        store: Store | None = None,
+        **extra: Any,
     ) -> None:
+        self._store = store
         self._extra = extra
         self.journal = journal or Journal(None)
         self.troubles: list[str] = []
@@ -249,7 +305,12 @@ class BenchThread:
     async def _hold(self, ready: Future[None]) -> None:
         self._stop = asyncio.Event()
         async with open_bench(
-            self.journal, self._limits, trouble=self.troubles.append, grace=self._grace, extra=self._extra
+            self.journal,
+            self._limits,
+            trouble=self.troubles.append,
+            store=self._store,
+            grace=self._grace,
+            extra=self._extra,
         ) as bench:
             self._bench = bench
             ready.set_result(None)

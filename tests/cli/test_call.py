@@ -162,6 +162,18 @@ def test_a_peer_that_speaks_something_else_is_named(tmp_path: Path) -> None:
     assert (result.returncode, "is not trusted" in result.stderr, "--insecure" in result.stderr) == (3, True, True)
 
 
+def test_plain_http_to_a_tls_port_is_told(tmp_path: Path) -> None:
+    with running(tmp_path, "serve", "https://:0", "--do", "hello", "--quiet") as bench:
+        port = bench.port("hello", "https")
+        result = run(tmp_path, "call", f"http://127.0.0.1:{port}/")
+        assert (result.returncode, "looks like TLS" in result.stderr) == (5, True), result.stderr
+        assert f"https://127.0.0.1:{port}" in result.stderr
+        assert words(run(tmp_path, "call", f"https://127.0.0.1:{port}/")) == (0, "Hello World!")
+    with server(hang_up) as port:
+        result = run(tmp_path, "call", f"http://127.0.0.1:{port}/")
+        assert (result.returncode, "TLS" in result.stderr) == (5, False)
+
+
 def test_our_own_tls_is_trusted_at_once(tmp_path: Path) -> None:
     with running(tmp_path, "serve", "tcp+tls://:0", "--do", "echo", "--quiet") as bench:
         port = bench.port("echo")

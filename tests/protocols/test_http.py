@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Sequence
+from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,8 +12,9 @@ import pytest
 from sockwright.binding import Arguments, Refusal, service, service_of
 from sockwright.conversation import Action, Begin, Close, Invoke, Note, Send, Tell
 from sockwright.errors import ServiceError
-from sockwright.protocols.http import AHEAD, BEHIND, Http, Limits, Site, date
+from sockwright.protocols.http import AHEAD, BEHIND, Http
 from sockwright.protocols.routes import Answer, Call, Route, Routes, Stream
+from sockwright.protocols.site import Limits, Site, date
 from sockwright.session import Session
 from sockwright.wire.exchange import FilePart, Request, Response
 from sockwright.wire.http1 import End, ResponseHead, ResponseReader
@@ -712,16 +716,17 @@ def test_large_answers_to_a_pipeline_are_made_as_they_are_taken() -> None:
     turns = 0
     while bench.http.congested and turns < 50:
         turns += 1
-        assert bench.http.deadline is not None
-        bench.actions += bench.http.feed(b"", NOW)
+        assert bench.http.deadline is None
+        bench.actions += bench.http.taken(NOW)
     assert statuses(bench) == [200] * 50
     assert turns > 10
     waiting = Bench(Route("GET", "/", lambda request: large))
     waiting.feed(GET * 50)
     waiting.end()
+    waiting.feed(GET)  # was on its way when we stopped reading
     for _ in range(50):
-        waiting.after(0.25)
-    assert statuses(waiting) == [200] * 50
+        waiting.actions += waiting.http.taken(NOW)
+    assert statuses(waiting) == [200] * 51
     assert waiting.closed
 
 
@@ -880,11 +885,48 @@ def test_an_early_refusal_does_not_wait_for_the_content() -> None:
     assert bench.closed
 
 
+def test_content_that_came_while_an_early_handler_asked_goes_to_its_session_alone() -> None:
+    """A handler may first ask a service (whether this one may upload, say), and then begin a session or refuse."""
+    asked = service_of(slow, "test")
+
+    def handle(request: Request) -> Answer:
+        return Call(asked, Arguments((1,)), lambda may: Stream(SESSION, Response("")) if may else Response("no", 401))
+
+    bench = Bench(Route("", "/", handle, early=True))
+    post = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n"
+    (invoke,) = bench.feed(post + b"abc")
+    assert isinstance(invoke, Invoke)
+    bench.actions += bench.http.answered(invoke.ticket, (False,), NOW)
+    assert statuses(bench) == [401]
+    assert not bench.closed, "all of it had come"
+    (invoke,) = bench.feed(post + b"d")
+    assert isinstance(invoke, Invoke)
+    bench.feed(b"e")
+    came = list(bench.http.answered(invoke.ticket, (True,), NOW))
+    came += bench.feed(b"f")
+    assert [action for action in came if isinstance(action, Tell)] == [Tell(b"d"), Tell(b"e"), Tell(b"f"), Tell(b"")]
+    refused = Bench(Route("", "/", handle, early=True))
+    (invoke,) = refused.feed(post + b"a")
+    assert isinstance(invoke, Invoke)
+    refused.actions += refused.http.answered(invoke.ticket, (False,), NOW)
+    assert refused.closed, "what is still to come cannot be told from a request"
+
+
 def test_a_route_has_its_own_limit_of_content() -> None:
     bench = Bench(Route("PUT", "/", lambda request: Response(len(request.content)), body=2_000_000))
     bench.feed(b"PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 2000000\r\n\r\n", b"x" * 2_000_000)
     bench.feed(b"PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 2000001\r\n\r\n")
     assert statuses(bench) == [200, 413]
+
+
+def test_the_reference_names_every_limit_with_its_default() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "reference" / "http.md").read_text("utf-8")
+    rows = "\n".join(line for line in page.partition("## Limits")[2].splitlines() if line.startswith("| `"))
+    for field in fields(Limits):
+        assert f"`{field.name}`" in rows
+        default = getattr(Limits(), field.name)
+        shown = {32768: "32 KiB", 1048576: "1 MiB"}.get(default, f"{default:g}")
+        assert re.search(rf"\b{shown}\b", rows), f"{field.name}: {shown}"
 
 
 # -- shutting down

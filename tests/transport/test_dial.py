@@ -240,7 +240,7 @@ def test_a_peer_that_does_not_speak_tls_is_told_apart(ca: trustme.CA) -> None:
     done = threading.Event()
     with server(until(done)) as port:
         with pytest.raises(TimeoutError, match="no TLS handshake"):
-            dial(parse(f"tcp+tls://:{port}"), wait=0.1)
+            dial(parse(f"tcp+tls://:{port}"), wait=1.0)
         done.set()
     with server(hang_up) as port, pytest.raises(ConnectionError):
         dial(parse(f"tcp+tls://:{port}"))

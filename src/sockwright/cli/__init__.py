@@ -18,12 +18,24 @@ from sockwright.cli import manners
 VERBS: dict[str, tuple[str, str]] = {
     "up": ("up", "every service in one process: the main job"),
     "serve": ("serve", "one service on endpoints"),
+    "tap": ("tap", "a recording relay between any client and any server"),
+    "replay": ("replay", "a recording played again as client"),
+    "break": ("break_", "faults on a running bench"),
     "call": ("call", "a client for each scheme"),
+    "decode": ("decode", "codebook client: prints the plain words for enciphered ones"),
+    "codebook": ("codebook", "manages codebooks: import, export, list, show, set, remove, make"),
+    "join": ("join", "people client: says who you are and stays"),
+    "people": ("people", "who is connected"),
+    "links": ("links", "check the links of pages, sites, files and sitemaps"),
     "symbols": ("symbols", "the warm-up: prints the symbol typed last"),
     "mail": ("mail", "the mail sink's mailbox, and sending"),
     "watch": ("watch", "a live tail of what goes over the wire"),
     "log": ("log", "its past: list, show, export, clear"),
+    "explain": ("explain", "short lessons on what surprises people"),
+    "doctor": ("doctor", "looks at this machine: versions, limits, ports"),
+    "ready": ("ready", "waits until endpoints answer"),
     "config": ("config_verb", "which settings count, where files are, our CA"),
+    "completion": ("completion", "lets bash, zsh or fish complete our words"),
 }
 
 EXAMPLES = """\b

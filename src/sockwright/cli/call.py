@@ -52,6 +52,7 @@ Exit codes: 0 ok, 1 not as expected (--expect, --fail, a fault), 2 usage,
 3 cannot connect, 4 deadline, 5 the peer broke off or broke the protocol.
 """
 
+PROBE = 2.0  # seconds to find out whether a peer speaks TLS, after it has hung up on us
 _METHOD = re.compile(r"[A-Z][A-Z-]*")
 _NUMBER = re.compile(r"-\.?[0-9]")
 # Options that make sense with some schemes only; all others with every one.
@@ -218,8 +219,10 @@ def stop_for(trouble: Exception, endpoint: Endpoint) -> manners.Stop | None:
         case TimeoutError():
             return manners.Stop(manners.DEADLINE, words, "--wait 30s waits longer")
         case ConnectionResetError() | ConnectionAbortedError():
-            cure = f"if it speaks TLS, it is {with_tls(endpoint)}" if "without a response" in words else ""
-            return manners.Stop(manners.BROKEN_OFF, words, cure)
+            if "without a response" in words and not endpoint.tls and _speaks_tls(endpoint):
+                words = f"this looks like TLS: {words}"
+                return manners.Stop(manners.BROKEN_OFF, words, f"with TLS it is {with_tls(endpoint)}")
+            return manners.Stop(manners.BROKEN_OFF, words)
         case OSError():
             return manners.Stop(manners.UNREACHABLE, words)
         case PeerError():
@@ -230,6 +233,20 @@ def stop_for(trouble: Exception, endpoint: Endpoint) -> manners.Stop | None:
             # What cannot be said at all: a frame too long, a field with a line end, a value XML-RPC has no word for.
             return manners.Stop(manners.USAGE, words)
     return None
+
+
+def _speaks_tls(endpoint: Endpoint) -> bool:
+    """Ask a peer that hung up on our plain words whether it would rather have TLS."""
+    from dataclasses import replace
+
+    from sockwright.errors import PeerError
+    from sockwright.transport.dial import dial
+
+    try:
+        dial(replace(endpoint, tls=True, options={"verify": "no"}), PROBE).close()
+    except (OSError, PeerError):
+        return False
+    return True
 
 
 def _cure_for_refused(endpoint: Endpoint) -> str:

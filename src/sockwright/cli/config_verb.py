@@ -10,8 +10,10 @@ from sockwright.cli import manners
 
 EXAMPLES = """\b
 Truth in this order: flag, SOCKWRIGHT_<VERB>_<FLAG>, SOCKWRIGHT_<FLAG>,
-./sockwright.toml, the user's sockwright.toml, default. In a file:
+./sockwright.toml, the user's sockwright.toml, default.
+
 \b
+In a file:
   idle = "10m"            for every verb with the flag --idle
   [serve]                 for one verb
   max-connections = 500

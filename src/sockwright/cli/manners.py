@@ -130,6 +130,9 @@ def _network(trouble: OSError) -> int:
         return DEADLINE
     if isinstance(trouble, ConnectionResetError | ConnectionAbortedError):
         return BROKEN_OFF
+    # Names that are not known and TLS that fails; their modules are loaded only where they can have been raised.
+    if type(trouble).__name__ in ("gaierror", "SSLError", "SSLCertVerificationError"):
+        return UNREACHABLE
     if isinstance(trouble, ConnectionError) or trouble.errno in {
         errno.EADDRINUSE,
         errno.EADDRNOTAVAIL,

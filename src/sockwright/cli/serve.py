@@ -6,11 +6,11 @@ from typing import Any
 
 import click
 
-from sockwright.cli import manners
+from sockwright.cli import flags, manners
 
 EXAMPLES = """\b
-SERVICE is one of echo, discard, time, greet, symbols, parity, hello, mailsink, or a function of your own:
-the signature alone makes it a service, over any protocol.
+SERVICE is one of echo, discard, time, greet, symbols, codebook, parity, hello, mailsink, or your own function:
+the signature alone makes it a service, over any protocol. A file that `tap --record` wrote plays its server's side.
 
 \b
 Examples:
@@ -32,9 +32,11 @@ Examples:
 @click.option("--max-connections", type=click.IntRange(1), metavar="N", help="Connections at once.")
 @click.option("--idle", metavar="TIME", help="Hang up on who is silent for so long (5m).")
 @click.option("--call-limit", metavar="TIME", help="Refuse a call that takes longer (10s).")
+@flags.faults()
 @click.option("--lan", is_flag=True, help="Let others on the network in, not only this machine.")
 @click.option("--mailbox", metavar="FILE|memory", help="Where mailsink keeps mail.")
 @click.option("--no-journal", is_flag=True, help="Keep what happens in memory only.")
+@click.option("--store", metavar="URL", help="Where state is kept: a file, redis://HOST:PORT/DB, memory.")
 @click.option("--ready-file", metavar="FILE", help="Write the real endpoints there (JSON) once they answer.")
 @click.option("--quiet", "-q", is_flag=True, help="Do not print a line per connection.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")

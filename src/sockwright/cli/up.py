@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sockwright import __version__
-from sockwright.cli import manners
+from sockwright.cli import flags, manners
 
 if TYPE_CHECKING:
     from sockwright.journal.journal import Journal
@@ -26,9 +26,11 @@ TABLE: tuple[tuple[str, tuple[str, ...], tuple[str, ...], int], ...] = (
     ("symbols", ("symbols",), ("tcp",), 7019),
     ("mailsink", ("mailsink",), ("smtp",), 7025),
     ("mailsink", ("mailsink",), ("smtps",), 7465),
-    ("http", ("parity", "echo", "time"), ("http",), 7080),
-    ("https", ("parity", "echo", "time"), ("https",), 7443),
-    ("xmlrpc", ("parity", "echo", "time", "validator1"), ("xmlrpc",), 7081),
+    ("codebook", ("codebook",), ("tcp", "udp"), 7053),
+    ("people", ("people",), ("tcp",), 7079),
+    ("http", ("parity", "codebook", "people", "echo", "time"), ("http",), 7080),
+    ("https", ("parity", "codebook", "people", "echo", "time"), ("https",), 7443),
+    ("xmlrpc", ("parity", "codebook", "people", "echo", "time", "validator1"), ("xmlrpc",), 7081),
 )
 
 # The lecture's own ports, so that its client programs work against us unchanged.
@@ -50,9 +52,9 @@ Examples:
 
 
 @click.command("up", epilog=EXAMPLES)
-@click.option("--dir", "directory", metavar="DIR", help="The directory that HTTP serves files from.")
 @click.option("--only", metavar="NAMES", help="Only these services or schemes, apart by commas.")
 @click.option("--lecture", is_flag=True, help="Use the lecture's ports: 12345, 5555, 8080, 8000.")
+@flags.faults()
 @click.option("--lan", is_flag=True, help="Let others on the network in, not only this machine.")
 @click.option("--open", "open_page", is_flag=True, help="Open the HTTP page in the browser.")
 @click.option("--idle", metavar="TIME", help="Hang up on who is silent for so long (5m).")
@@ -60,6 +62,7 @@ Examples:
 @click.option("--max-connections", type=click.IntRange(1), metavar="N", help="Connections at once.")
 @click.option("--mailbox", metavar="FILE|memory", help="Where the mail sink keeps mail.")
 @click.option("--no-journal", is_flag=True, help="Keep what happens in memory only.")
+@click.option("--store", metavar="URL", help="Where state is kept: a file, redis://HOST:PORT/DB, memory.")
 @click.option("--ready-file", metavar="FILE", help="Write the real endpoints there (JSON) once they answer.")
 @click.option("--quiet", "-q", is_flag=True, help="Do not print a line per connection.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
@@ -67,7 +70,7 @@ def command(only: str | None, lecture: bool, open_page: bool, **options: Any) ->
     """Run every service in one process until Ctrl-C."""
     from sockwright.cli import running
 
-    postings = chosen(LECTURE if lecture else TABLE, only, options)
+    postings = chosen(LECTURE if lecture else TABLE, only)
 
     def show(listening: Sequence[Listening], journal: Journal) -> None:
         _show(listening, journal, lan=bool(options.get("lan")))
@@ -77,9 +80,7 @@ def command(only: str | None, lecture: bool, open_page: bool, **options: Any) ->
     raise manners.Stop(running.run(postings, title="up", show=show, move=True, **options))
 
 
-def chosen(
-    table: Sequence[tuple[str, tuple[str, ...], tuple[str, ...], int]], only: str | None, options: dict[str, Any]
-) -> list[Posting]:
+def chosen(table: Sequence[tuple[str, tuple[str, ...], tuple[str, ...], int]], only: str | None) -> list[Posting]:
     """Return the postings of `table` that `only` names by service, scheme or port; all without it.
 
     Raises: click.UsageError for a name that means nothing.
@@ -97,18 +98,10 @@ def chosen(
                 f"There are: {', '.join(sorted(known - {str(row[3]) for row in rows}))}"
             )
     return [
-        Posting(
-            Endpoint(scheme, LOOPBACK, port, tls=SCHEMES[scheme][1]), names, label=label, extra=_extra(scheme, options)
-        )
+        Posting(Endpoint(scheme, LOOPBACK, port, tls=SCHEMES[scheme][1]), names, label=label)
         for label, names, scheme, port in rows
         if not wanted or {label, scheme, str(port)} & set(wanted)
     ]
-
-
-def _extra(scheme: str, options: dict[str, Any]) -> dict[str, Any]:
-    if scheme in ("http", "https"):
-        return {"directory": options.get("directory") or ".", "site": True}
-    return {}
 
 
 def _show(listening: Sequence[Listening], journal: Journal, *, lan: bool) -> None:
@@ -159,6 +152,12 @@ def _tries(listening: Sequence[Listening]) -> list[tuple[str, str]]:
         tries.append((f"sockwright call tcp://:{port} hello", f"nc -N 127.0.0.1 {port}"))
     if port := at.get(("greet", "udp")):
         tries.append((f"sockwright call udp://:{port} hello", f"echo hello | nc -u -w1 127.0.0.1 {port}"))
+    if port := at.get(("codebook", "tcp")):
+        place = "" if port == 7053 else f"--at :{port} "
+        tries.append((f"sockwright decode {place}khoor zruog", f"echo khoor zruog | nc -N 127.0.0.1 {port}"))
+    if port := at.get(("people", "tcp")):
+        place = "" if port == 7079 else f" --at :{port}"
+        tries.append((f"sockwright join Ann 30{place}", f"sockwright people --follow{place}"))
     if port := at.get(("xmlrpc", "xmlrpc")):
         tries.append((f"sockwright call xmlrpc://:{port} is_even 4", ""))
     if port := at.get(("http", "http")) or at.get(("hello", "http")):

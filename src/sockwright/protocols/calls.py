@@ -20,7 +20,7 @@ import msgspec
 
 from sockwright.binding import Arguments, Outcome, Refusal, Service, attempt, type_name
 from sockwright.config import suggest
-from sockwright.conversation import failed
+from sockwright.conversation import Note, failed
 from sockwright.errors import ServiceError
 from sockwright.protocols.routes import Answer, Call, Handler, Noted, Route, Stream
 from sockwright.wire.exchange import BYTES, JSON, Request, Response, json_of, response_of
@@ -79,7 +79,7 @@ def _guarded(handler: Handler, names: Collection[str]) -> Handler:
     def guarded(request: Request) -> Answer:
         why = foreign(request.host, request.fields, known, reads=request.method in {"GET", "HEAD"})
         if why:
-            return told(Refusal(why, 403))
+            return Noted(Note("refused", {"status": 403, "message": why}), told(Refusal(why, 403)))
         try:
             return handler(request)
         except ServiceError as refused:

@@ -14,6 +14,8 @@ from typing import Any
 from sockwright.binding import Service, load
 from sockwright.config import suggest
 from sockwright.errors import ConfigError
+from sockwright.stores import Store
+from sockwright.stores.memory import MemoryStore
 
 # service, as `--do` names it -> (module in this room, one line for --help)
 SERVICES: Mapping[str, tuple[str, str]] = {
@@ -24,6 +26,8 @@ SERVICES: Mapping[str, tuple[str, str]] = {
     "symbols": ("symbols", "a stream of the last symbol the peer sent"),
     "mailsink": ("mailsink", "smtp: takes every mail, keeps it, delivers none"),
     "hello": ("hello", "http: Hello World! to every GET"),
+    "codebook": ("codebook", "a list of enciphered words in, the plain words out"),
+    "people": ("people", "a peer says who it is and stays; all see who is connected"),
     "parity": ("parity", "is_even: the lecture's call"),
     "validator1": ("validator1", "the nine calls of the XML-RPC validation suite"),
 }
@@ -31,11 +35,14 @@ SERVICES: Mapping[str, tuple[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a service may lean on: `now` (seconds since the epoch) and the bench's store, where it has one."""
+    """What a service may lean on: `now` (seconds since the epoch) and the bench's store.
+
+    `extra` is what services leave there for others to find, by name.
+    """
 
     now: Callable[[], float]
-    store: Any = None
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    store: Store = field(default_factory=MemoryStore)
+    extra: dict[str, Any] = field(default_factory=dict)
 
 
 def offered(name: str, context: Context) -> Sequence[Service]:
@@ -46,6 +53,11 @@ def offered(name: str, context: Context) -> Sequence[Service]:
     if name in SERVICES:
         offer = importlib.import_module(f"{__name__}.{SERVICES[name][0]}").offer
         return tuple(offer(context))
+    if name.endswith((".jsonl", ".recording")) or "/" in name:
+        from sockwright.services import recorded
+
+        if recorded.is_file(name):
+            return tuple(recorded.offer_file(name, context.now))
     from importlib.metadata import entry_points  # 20 ms that a built-in name need not pay
 
     for entry in entry_points(group="sockwright.services"):

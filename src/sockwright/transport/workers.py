@@ -83,7 +83,8 @@ class Workers:
         elif self._stuck >= self._most:
             refusal = f"busy: {self._stuck} workers hang in calls that never came back"
         if refusal:
-            done([Refusal(refusal, 503)] * len(batch))
+            # Not at once: a conversation with more to ask would ask from within its own question, and so on down.
+            self._loop.call_soon(done, [Refusal(refusal, 503)] * len(batch))
             return
         job = _Job(service, batch, done)
         self._running[job] = None

@@ -1,0 +1,237 @@
+"""`links`: checks the links of pages, sites, files and sitemaps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sockwright.cli import manners
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sockwright.links.credentials import Credentials
+    from sockwright.links.run import Options
+
+EXAMPLES = """\b
+Examples:
+  sockwright links https://example.org/                    the links of one page
+  sockwright links https://example.org/ --recursive        of the whole site
+  sockwright links site/ README.md                         of local files, before they are published
+  sockwright links https://example.org/sitemap.xml         of every page the sitemap lists
+  sockwright links URL --recursive --json | jq 'select(.class == "broken")'
+
+\b
+Classes:
+  ok redirected flaky blocked rate-limited robots skipped    do not fail the run
+  broken time-out dns tls refused                            do (--fail-on chooses)
+
+Exit code 0: no link of a failing class; 1: at least one; 2: usage.
+"""
+
+
+@click.command("links", epilog=EXAMPLES)
+@click.argument("inputs", nargs=-1, metavar="URL|FILE|DIR|SITEMAP|-...")
+@click.option("--recursive", "-r", is_flag=True, help="Go on to the pages that links lead to, on the same host.")
+@click.option("--depth", type=click.IntRange(0), metavar="N", help="Links between the start and a page, at most (20).")
+@click.option("--max-pages", type=click.IntRange(1), metavar="N", help="Pages to read (5000).")
+@click.option("--run-limit", metavar="TIME", help="End the whole run after so long (10m).")
+@click.option("--scope", multiple=True, metavar="URL", help="Go on only below this URL (/docs/ is not /docs-old/).")
+@click.option("--include", multiple=True, metavar="REGEX", help="Ask only URLs that match.")
+@click.option("--exclude", multiple=True, metavar="REGEX", help="Do not ask URLs that match.")
+@click.option("--timeout", metavar="TIME", help="For one URL in all (20s).")
+@click.option("--connections", type=click.IntRange(1, 5000), metavar="N", help="Requests at once, to all hosts (200).")
+@click.option(
+    "--per-host", type=click.IntRange(1, 1000), metavar="N", help="To one host, at most (8; this machine 32)."
+)
+@click.option("--delay", metavar="TIME", help="Between two requests to one host (0).")
+@click.option("--no-robots", is_flag=True, help="Do not ask for robots.txt, nor keep to it.")
+@click.option("--no-retry", is_flag=True, help="Ask each URL only once.")
+@click.option("--header", multiple=True, metavar="[HOST=]NAME:VALUE", help="Send a field to HOST (the inputs' hosts).")
+@click.option("--auth", multiple=True, metavar="[HOST=]USER:PASSWORD", help="Log in at HOST (the inputs' hosts).")
+@click.option("--user-agent", metavar="TEXT", help="What servers see.")
+@click.option("--no-private", is_flag=True, help="Never connect to private, loopback or link-local addresses.")
+@click.option("--resolve", multiple=True, metavar="HOST:PORT:ADDR", help="Use this address for a name.")
+@click.option("--ca-file", metavar="FILE", help="Trust the authorities in this PEM file.")
+@click.option("--proxy", metavar="URL", help="Ask through a proxy.")
+@click.option("--engine", type=click.Choice(["curl", "urllib"]), default="curl", help="Who speaks HTTP (curl).")
+@click.option("--root", metavar="DIR", help="What / means in local pages (the directory given).")
+@click.option("--report", multiple=True, metavar="FILE", help="Write .xml (JUnit), .csv, .sarif, .html or .jsonl too.")
+@click.option("--fail-on", metavar="CLASS,...", help="Classes that fail the run.")
+@click.option("--store", metavar="FILE|none", help="Where results are remembered (the user's data folder).")
+@click.option("--resume", is_flag=True, help="Take up the run that was broken off.")
+@click.option("--max-age", metavar="TIME", help="Believe good results of earlier runs for so long without asking (0).")
+@click.option("--why", metavar="URL", help="Show the exchange behind the last verdict on URL, and ask nothing.")
+@click.option("--verbose", "-v", is_flag=True, help="Tell redirects, hints and what was not asked, too.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per link, the summary last.")
+def command(inputs: tuple[str, ...], **flags: Any) -> None:
+    """Check the links of pages, sites, files and sitemaps."""
+    import sys
+
+    if flags["why"]:
+        _why(flags["why"], _store(flags["store"]), flags["as_json"])
+        return
+    if not inputs:
+        raise click.UsageError("Nothing to check: name a URL, a file, a directory, a sitemap or -.")
+    from sockwright.links.inputs import inputs_of
+    from sockwright.links.reports import Reporter
+    from sockwright.links.run import check
+
+    options = _options(inputs, flags)
+    found = inputs_of(inputs, sys.stdin.buffer.read)
+    reporters: list[Reporter] = []
+    if flags["as_json"]:
+        from sockwright.links.reports.lines import LinesReport
+
+        reporters.append(LinesReport(sys.stdout.buffer))
+    else:
+        from sockwright.links.reports.terminal import TerminalReport
+
+        reporters.append(
+            TerminalReport(
+                sys.stdout,
+                sys.stderr,
+                colour=manners.colours(sys.stdout),
+                moving=sys.stderr.isatty(),
+                failing=options.failing,
+                verbose=flags["verbose"],
+            )
+        )
+    if flags["report"]:
+        from sockwright.links.reports.files import file_reports
+
+        reporters += file_reports(flags["report"], options.failing)
+    summary = check(found, options, reporters, names=inputs, remark=manners.remark)
+    if summary.interrupted:
+        raise manners.Stop(manners.INTERRUPTED, "interrupted")
+    raise manners.Stop(manners.WRONG if summary.failed else manners.OK)
+
+
+def _options(inputs: tuple[str, ...], flags: dict[str, Any]) -> Options:
+    from dataclasses import replace
+    from pathlib import Path
+
+    from sockwright.config import duration
+    from sockwright.errors import ConfigError
+    from sockwright.links.asking import USER_AGENT, Limits
+    from sockwright.links.crawler import Bounds
+    from sockwright.links.fetcher import Settings
+    from sockwright.links.inputs import root_of, url_text
+    from sockwright.links.run import Options
+
+    def seconds(name: str, default: float) -> float:
+        text = flags[name]
+        if text is None:
+            return default
+        try:
+            return duration(text)
+        except ValueError as wrong:
+            raise ConfigError(f"--{name.replace('_', '-')}: {wrong}") from None
+
+    limits = Limits()
+    total = seconds("timeout", limits.total)
+    if total <= 0:
+        raise ConfigError("--timeout must be more than 0")
+    limits = replace(limits, total=total, connect=min(limits.connect, total), first_byte=min(limits.first_byte, total))
+    settings = Settings(
+        per_host=flags["per_host"] or 0,
+        delay=seconds("delay", 0.0),
+        robots=not flags["no_robots"],
+        retry=not flags["no_retry"],
+        limits=limits,
+    )
+    if flags["connections"]:
+        settings = replace(settings, total=flags["connections"])
+    bounds = Bounds(recursive=flags["recursive"])
+    bounds = replace(
+        bounds,
+        depth=bounds.depth if flags["depth"] is None else flags["depth"],
+        pages=flags["max_pages"] or bounds.pages,
+        seconds=seconds("run_limit", bounds.seconds),
+    )
+    options = Options(
+        settings=settings,
+        bounds=bounds,
+        engine=flags["engine"],
+        user_agent=flags["user_agent"] or USER_AGENT,
+        credentials=_credentials(inputs, flags),
+        public_only=flags["no_private"],
+        resolve=flags["resolve"],
+        ca_file=flags["ca_file"] or "",
+        proxy=flags["proxy"],
+        scope=tuple(url_text(text) for text in flags["scope"]),
+        include=flags["include"],
+        exclude=flags["exclude"],
+        root=Path(flags["root"]).resolve() if flags["root"] else root_of(inputs),
+        store=_store(flags["store"]),
+        resume=flags["resume"],
+        max_age=seconds("max_age", 0.0),
+    )
+    return replace(options, failing=_failing(flags["fail_on"])) if flags["fail_on"] else options
+
+
+def _store(text: str | None) -> Path | None:
+    from pathlib import Path
+
+    from sockwright.config import home
+
+    if text is None:
+        return home().data / "links.db"
+    return None if text in ("", "none") else Path(text.removeprefix("sqlite:"))
+
+
+def _why(url: str, store: Path | None, as_json: bool) -> None:
+    """Show the exchanges behind what was found out about `url`, one after another where it redirects."""
+    from sockwright.links.evidence import told
+    from sockwright.links.inputs import url_text
+    from sockwright.links.run import open_memory
+    from sockwright.wire.visible import visible
+
+    memory = open_memory(store, manners.remark) if store is not None and store.exists() else None
+    if memory is None:
+        raise manners.Stop(manners.WRONG, "nothing is remembered yet", f"sockwright links {visible(url)}")
+    address, seen = url_text(url).partition("#")[0], set[str]()
+    while address and address not in seen:
+        seen.add(address)
+        known = memory.recall(address)
+        if known is None:
+            break
+        outcome = known.outcome
+        address, here = outcome.location.partition("#")[0], address
+        if as_json:
+            manners.emit({"url": here, "class": outcome.kind, "reason": outcome.reason, "why": outcome.why})
+            continue
+        click.echo(f"{visible(here)}: {outcome.kind}: {visible(outcome.reason)}")
+        for line in told(outcome.why or {}):
+            click.echo(line)
+    memory.close()
+    if len(seen) == 1 and known is None:
+        raise manners.Stop(manners.WRONG, f"nothing is known of {visible(url)}", "it was never asked, or long ago")
+
+
+def _failing(text: str) -> frozenset[str]:
+    from sockwright.errors import ConfigError
+    from sockwright.links.policy import CLASSES
+
+    chosen = frozenset(word.strip() for word in text.split(",") if word.strip())
+    for word in chosen - set(CLASSES):
+        raise ConfigError(f"there is no class {word!r}.{manners.nearest(word, CLASSES)}", cure=", ".join(CLASSES))
+    return chosen
+
+
+def _credentials(inputs: tuple[str, ...], flags: dict[str, Any]) -> Credentials:
+    from sockwright.errors import ConfigError
+    from sockwright.links.credentials import gather, parse_auth, parse_header
+    from sockwright.links.fetcher import origin_of
+    from sockwright.links.inputs import web_inputs
+
+    own = [origin_of(url) for url in web_inputs(inputs)]
+    try:
+        found = [pair for text in flags["header"] for pair in parse_header(text, own)]
+        found += [pair for text in flags["auth"] for pair in parse_auth(text, own)]
+    except ValueError as wrong:
+        raise ConfigError(
+            str(wrong), cure="like --header 'example.org=X-Token: abc'; without a host: the inputs' hosts"
+        ) from None
+    return gather(found)

@@ -1,0 +1,465 @@
+"""The default engine: libcurl's multi interface through pycurl, one thread, any number of exchanges at once.
+
+libcurl carries HTTP/1.1 and HTTP/2, TLS, proxies and name look-ups. It is kept from following redirects, from
+cookies, from undoing content codings and from touching the path: those are ours. A transfer is hung up as soon as
+nobody needs the rest of it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import selectors
+import socket
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pycurl
+
+from sockwright.links.appetite import DISCARD_TIME, appetite
+from sockwright.links.asking import ACCEPT, CERTIFICATE, USER_AGENT, Ask, Exchange, Limits
+from sockwright.links.content import ACCEPTED
+from sockwright.links.private import is_private
+
+_SWEEP = 0.1  # seconds between two looks at the time limits that libcurl does not know
+_KEPT_CONNECTIONS = 256
+_KEPT_HANDLES = 256
+
+_CA_FILES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
+_TLS = frozenset({35, 51, 53, 54, 58, 59, 60, 64, 66, 77, 80, 82, 83, 90, 91, 98})
+
+
+class _Transfer:
+    """One easy handle and what its callbacks have seen; reused for one exchange after another."""
+
+    __slots__ = (
+        "ask",
+        "begun",
+        "body_begun",
+        "chunks",
+        "cut",
+        "fields",
+        "fields_set",
+        "handle",
+        "head_at",
+        "head_size",
+        "informational",
+        "keep",
+        "limits",
+        "lines",
+        "method_set",
+        "private",
+        "size",
+        "spare",
+        "started",
+        "status",
+        "trouble",
+    )
+
+    def __init__(self, handle: pycurl.Curl, limits: Limits) -> None:
+        self.handle = handle
+        self.limits = limits
+        self.fields_set: tuple[tuple[str, str], ...] | None = None
+        self.method_set = "GET"
+        self.reset(Ask(""))
+
+    def reset(self, ask: Ask) -> None:
+        self.ask = ask
+        self.lines: list[bytes] = []
+        self.fields: list[tuple[str, str]] = []
+        self.chunks: list[bytes] = []
+        self.size = 0
+        self.head_size = 0
+        self.informational = 0
+        self.status = 0
+        self.spare = False
+        self.keep = 0  # bytes of the body that are kept; what comes after is discarded
+        self.body_begun = False
+        self.head_at = 0.0
+        self.cut = ""
+        self.trouble = ""
+        self.private = ""
+        self.begun = time.monotonic()
+        self.started = time.time()
+
+    def on_head(self, line: bytes) -> int | None:
+        if self.body_begun:
+            return None  # a trailer
+        self.head_size += len(line)
+        if self.head_size > self.limits.head or len(self.lines) > self.limits.fields:
+            self.trouble = "head"
+            return -1
+        if line == b"\r\n" or line == b"\n":
+            return self._head_end()
+        if line.startswith(b"HTTP/"):
+            self.lines = [line]
+        else:
+            self.lines.append(line)
+        return None
+
+    def _head_end(self) -> int | None:
+        parts = self.lines[0].split(None, 2) if self.lines else []
+        status = int(parts[1]) if len(parts) > 1 and parts[1].isdigit() else 0
+        if 100 <= status < 200 and status != 101:
+            self.informational += 1
+            if self.informational > self.limits.informational:
+                self.trouble = "informational"
+                return -1
+            return None
+        self.status = status
+        self.head_at = time.monotonic()
+        self.body_begun = True
+        self.fields = parse_fields(self.lines[1:])
+        wish = appetite(self.ask, status, self.fields, self.limits)
+        self.keep, self.spare = wish.keep, wish.spare
+        if wish.hang_up:
+            self.cut = "not needed"
+            return -1
+        return None
+
+    def on_body(self, data: bytes) -> int | None:
+        self.size += len(data)
+        if self.size <= self.keep:
+            self.chunks.append(data)
+            return None
+        if self.keep >= self.limits.body:
+            self.chunks.append(data)
+            self.cut = f"only the first {self.limits.body} bytes were read"
+            return -1
+        if self.size > self.limits.discard:
+            self.cut = "not needed"
+            return -1
+        if self.spare:
+            self.chunks.append(data)
+        return None
+
+    def open_public(self, _purpose: int, address: Any) -> Any:
+        """Make a socket, unless it would go to an address that is not public (--no-private)."""
+        family, kind, protocol, target = address
+        host = target[0] if isinstance(target, tuple) else str(target)
+        if isinstance(host, bytes):
+            host = host.decode("ascii", "replace")
+        if is_private(host):
+            self.private = host
+            return pycurl.SOCKET_BAD
+        return socket.socket(family, kind, protocol)
+
+
+def parse_fields(lines: Sequence[bytes]) -> list[tuple[str, str]]:
+    """Return names in lower case and values of field lines; folded lines are put together (RFC 9112, 5.2)."""
+    fields: list[tuple[str, str]] = []
+    for line in lines:
+        try:
+            text = line.decode()
+        except UnicodeDecodeError:
+            text = line.decode("latin-1")
+        if text[0] in " \t" and fields:
+            fields[-1] = (fields[-1][0], f"{fields[-1][1]} {text.strip()}")
+            continue
+        name, _, value = text.partition(":")
+        fields.append((name.lower(), value.strip()))
+    return fields
+
+
+class CurlEngine:
+    """An `Engine` on libcurl."""
+
+    lacks: frozenset[str] = frozenset()
+
+    def __init__(
+        self,
+        limits: Limits,
+        *,
+        user_agent: str = USER_AGENT,
+        public_only: bool = False,
+        resolve: Sequence[str] = (),
+        ca_file: str = "",
+        proxy: str | None = None,
+    ) -> None:
+        self._limits = limits
+        self._public_only = public_only
+        self._resolve = list(resolve)
+        self._proxy = "" if public_only and proxy is None else proxy
+        self._proxied = bool(self._proxy) or (self._proxy is None and _environment_has_proxies())
+        self._ca_file = ca_file or _ca_file()
+        self._base = [
+            f"User-Agent: {user_agent}",
+            f"Accept: {ACCEPT}",
+            f"Accept-Encoding: {ACCEPTED}",
+        ]
+        self._multi = pycurl.CurlMulti()
+        self._multi.setopt(pycurl.M_MAXCONNECTS, _KEPT_CONNECTIONS)
+        self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._on_socket)
+        self._multi.setopt(pycurl.M_TIMERFUNCTION, self._on_timer)
+        self._selector = selectors.DefaultSelector()
+        self._timer: float | None = None
+        self._sweep_at = 0.0
+        self._under_way: dict[pycurl.Curl, _Transfer] = {}
+        self._idle: list[_Transfer] = []
+        self._ended: list[Exchange] = []
+        self._expiries: dict[str, float] = {}
+
+    def start(self, ask: Ask) -> None:
+        transfer = self._idle.pop() if self._idle else self._make()
+        transfer.reset(ask)
+        handle = transfer.handle
+        try:
+            handle.setopt(pycurl.URL, ask.url)
+            if not self._proxied:  # or libcurl would write %2e as %2E; a proxy must see the whole URL
+                handle.setopt(pycurl.REQUEST_TARGET, "/" + ask.url.split("/", 3)[3])
+            if ask.fields != transfer.fields_set:
+                extra = [f"{name}: {value}".encode() for name, value in ask.fields]
+                handle.setopt(pycurl.HTTPHEADER, [*self._base, *extra])
+                transfer.fields_set = ask.fields
+            if ask.method != transfer.method_set:
+                handle.setopt(pycurl.NOBODY if ask.method == "HEAD" else pycurl.HTTPGET, 1)
+                transfer.method_set = ask.method
+            self._multi.add_handle(handle)
+        except (pycurl.error, UnicodeError, ValueError, IndexError) as wrong:
+            self._idle.append(transfer)
+            self._ended.append(Exchange(ask, trouble="url", detail=str(wrong), started=transfer.started))
+            return
+        self._under_way[handle] = transfer
+
+    def wait(self, seconds: float) -> list[Exchange]:
+        deadline = time.monotonic() + seconds
+        while True:
+            self._collect()
+            if self._ended:
+                ended, self._ended = self._ended, []
+                return ended
+            now = time.monotonic()
+            if now >= self._sweep_at:
+                self._sweep(now)
+                self._sweep_at = now + _SWEEP
+                continue
+            if self._timer is not None and self._timer <= now:
+                self._timer = None
+                self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
+                continue
+            if now >= deadline:
+                return []
+            until = min(deadline, self._timer if self._timer is not None else deadline)
+            if self._under_way:
+                until = min(until, self._sweep_at)
+            if not self._selector.get_map():  # Windows' select refuses to wait for nothing
+                time.sleep(until - now)
+                continue
+            for key, events in self._selector.select(until - now):
+                self._multi.socket_action(key.fd, events)
+
+    def close(self) -> None:
+        for handle, transfer in self._under_way.items():
+            self._multi.remove_handle(handle)
+            self._idle.append(transfer)
+        self._under_way.clear()
+        for transfer in self._idle:
+            transfer.handle.close()
+        self._idle.clear()
+        self._multi.close()
+        self._selector.close()
+
+    # --- libcurl's side ---------------------------------------------------------------------------------------
+
+    def _make(self) -> _Transfer:
+        handle = pycurl.Curl()
+        transfer = _Transfer(handle, self._limits)
+        set_option = handle.setopt
+        set_option(pycurl.NOSIGNAL, 1)
+        set_option(pycurl.FOLLOWLOCATION, 0)
+        set_option(pycurl.PATH_AS_IS, 1)
+        set_option(pycurl.HTTP_CONTENT_DECODING, 0)
+        set_option(pycurl.HTTP09_ALLOWED, 0)
+        set_option(pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
+        set_option(pycurl.CONNECTTIMEOUT_MS, max(1, int(self._limits.connect * 1000)))
+        set_option(pycurl.TIMEOUT_MS, max(1, int(self._limits.total * 1000)))
+        set_option(pycurl.HEADERFUNCTION, transfer.on_head)
+        set_option(pycurl.WRITEFUNCTION, transfer.on_body)
+        set_option(pycurl.HTTPHEADER, self._base)
+        transfer.fields_set = ()
+        set_option(pycurl.OPT_CERTINFO, 1)
+        if self._ca_file:
+            set_option(pycurl.CAINFO, self._ca_file)
+        if self._resolve:
+            set_option(pycurl.RESOLVE, self._resolve)
+        if self._proxy is not None:
+            set_option(pycurl.PROXY, self._proxy)
+        if self._public_only:
+            set_option(pycurl.OPENSOCKETFUNCTION, transfer.open_public)
+        return transfer
+
+    def _on_socket(self, what: int, fd: int, _multi: object, known: object) -> None:
+        if what == pycurl.POLL_REMOVE:
+            if known:
+                self._multi.assign(fd, None)
+                try:
+                    self._selector.unregister(fd)
+                except (KeyError, ValueError):
+                    pass
+        elif known:
+            self._selector.modify(fd, what)
+        else:
+            try:
+                self._selector.register(fd, what)
+            except KeyError:  # the number of a socket that was closed behind our back
+                self._selector.unregister(fd)
+                self._selector.register(fd, what)
+            self._multi.assign(fd, True)
+
+    def _on_timer(self, milliseconds: int) -> None:
+        self._timer = None if milliseconds < 0 else time.monotonic() + milliseconds / 1000
+
+    def _collect(self) -> None:
+        while True:
+            left, good, bad = self._multi.info_read()
+            for handle in good:
+                self._end(handle, 0, "")
+            for handle, code, message in bad:
+                self._end(handle, code, message)
+            if not left:
+                return
+
+    def _sweep(self, now: float) -> None:
+        """End what has waited too long for its first byte, and what drips although nobody needs it."""
+        for handle, transfer in list(self._under_way.items()):
+            if transfer.head_size == 0:
+                if now - transfer.begun > self._limits.first_byte:
+                    self._end(handle, pycurl.E_OPERATION_TIMEDOUT, "")
+            elif transfer.head_at and not transfer.keep and now - transfer.head_at > DISCARD_TIME:
+                transfer.cut = "not needed"
+                self._end(handle, pycurl.E_WRITE_ERROR, "")
+
+    def _end(self, handle: pycurl.Curl, code: int, message: str) -> None:
+        transfer = self._under_way.pop(handle)
+        exchange = Exchange(
+            transfer.ask,
+            status=transfer.status,
+            fields=transfer.fields,
+            content=b"".join(transfer.chunks) if transfer.chunks else b"",
+            cut=transfer.cut,
+            wire=transfer.size,
+            started=transfer.started,
+            seconds=time.monotonic() - transfer.begun,
+        )
+        if transfer.lines:
+            parts = transfer.lines[0].decode("latin-1").split(None, 2)
+            exchange.version = parts[0]
+            exchange.phrase = parts[2].strip() if len(parts) > 2 else ""
+        if len(exchange.content) > self._limits.body:
+            exchange.content = exchange.content[: self._limits.body]
+        first = handle.getinfo(pycurl.STARTTRANSFER_TIME)
+        if first and transfer.status:
+            exchange.latency = first - handle.getinfo(pycurl.PRETRANSFER_TIME)
+        address = handle.getinfo(pycurl.PRIMARY_IP)
+        if address:
+            port = handle.getinfo(pycurl.PRIMARY_PORT)
+            exchange.address = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+        if transfer.ask.url.startswith("https:"):
+            exchange.expires = self._expiry(transfer, handle)
+        if transfer.trouble:
+            exchange.trouble = transfer.trouble
+        elif code and not (code == pycurl.E_WRITE_ERROR and transfer.cut):
+            exchange.trouble, exchange.detail = self._trouble(transfer, handle, code, message)
+        self._multi.remove_handle(handle)
+        if len(self._idle) < _KEPT_HANDLES:
+            self._idle.append(transfer)
+        else:
+            handle.close()
+        self._ended.append(exchange)
+
+    def _expiry(self, transfer: _Transfer, handle: pycurl.Curl) -> float:
+        """Return when the host's certificate ends, as far as it was seen (at the first connection to it)."""
+        origin = "/".join(transfer.ask.url.split("/", 3)[:3])
+        if origin not in self._expiries and handle.getinfo(pycurl.APPCONNECT_TIME):
+            for certificate in handle.getinfo(pycurl.INFO_CERTINFO)[:1]:
+                for name, value in certificate:
+                    if name == "Expire date":
+                        self._expiries[origin] = _openssl_date(value)
+        return self._expiries.get(origin, 0.0)
+
+    def _trouble(self, transfer: _Transfer, handle: pycurl.Curl, code: int, message: str) -> tuple[str, str]:
+        """Say in our words what libcurl's error means."""
+        if transfer.private:
+            return "private", transfer.private
+        message = message or handle.errstr()
+        number = handle.getinfo(pycurl.OS_ERRNO)
+        match code:
+            case pycurl.E_COULDNT_RESOLVE_HOST | pycurl.E_COULDNT_RESOLVE_PROXY:
+                return "dns", "the proxy's" if code == pycurl.E_COULDNT_RESOLVE_PROXY else ""
+            case pycurl.E_OPERATION_TIMEDOUT:
+                return self._time_out(transfer, handle), f"{time.monotonic() - transfer.begun:.1f} s"
+            case pycurl.E_COULDNT_CONNECT:
+                if number == errno.ECONNREFUSED:
+                    return "refused", ""
+                if number in (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL):
+                    return "unreachable", os.strerror(number)
+                if number == errno.ETIMEDOUT:
+                    return "connect-time-out", ""
+                return "other", os.strerror(number) if number else message
+            case _ if code in _TLS:
+                return "tls", CERTIFICATE.get(handle.getinfo(pycurl.SSL_VERIFYRESULT), "") or _tls_words(message)
+            case pycurl.E_GOT_NOTHING:
+                return "reset", "closed without a word"
+            case pycurl.E_URL_MALFORMAT | pycurl.E_UNSUPPORTED_PROTOCOL if "HTTP/0.9" not in message:
+                return "url", message
+            case pycurl.E_UNSUPPORTED_PROTOCOL | 8:
+                return "not-http", message
+            case 100:  # CURLE_TOO_LARGE, which pycurl has no name for
+                return "head", message
+            case pycurl.E_PARTIAL_FILE:
+                return "body", message
+            case _ if transfer.status:
+                return "body", message
+            case pycurl.E_RECV_ERROR | pycurl.E_SEND_ERROR | pycurl.E_HTTP2:
+                return "reset", os.strerror(number) if number else message
+        return "other", message
+
+    def _time_out(self, transfer: _Transfer, handle: pycurl.Curl) -> str:
+        if transfer.status:
+            return "body-time-out"
+        if transfer.head_size:
+            return "head-time-out"
+        secure = transfer.ask.url.startswith("https:")
+        if handle.getinfo(pycurl.APPCONNECT_TIME if secure else pycurl.CONNECT_TIME):
+            return "head-time-out"
+        if handle.getinfo(pycurl.NAMELOOKUP_TIME) or handle.getinfo(pycurl.NUM_CONNECTS):
+            return "connect-time-out"
+        return "connect-time-out" if _numeric(transfer.ask.url) else "dns-time-out"
+
+
+def _environment_has_proxies() -> bool:
+    return any(os.environ.get(name) for name in ("http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"))
+
+
+def _numeric(url: str) -> bool:
+    host = url.split("/", 3)[2]
+    return host.startswith("[") or host.partition(":")[0].rpartition(".")[2].isdigit()
+
+
+def _tls_words(message: str) -> str:
+    if "no alternative certificate subject name" in message or "does not match" in message:
+        return "its certificate is for another host"
+    return message
+
+
+def _openssl_date(value: str) -> float:
+    """Return the time of OpenSSL's `Nov 22 21:00:00 2026 GMT`, 0 where it is another form."""
+    import email.utils
+
+    try:
+        month, day, clock, year, *_ = value.split()
+        return email.utils.parsedate_to_datetime(f"{day} {month} {year} {clock} GMT").timestamp()
+    except (ValueError, TypeError):
+        return 0.0
+
+
+def _ca_file() -> str:
+    """Return where this system keeps the authorities it trusts; the wheel's libcurl does not know."""
+    for name in (os.environ.get("SSL_CERT_FILE", ""), *_CA_FILES):
+        if name and Path(name).is_file():
+            return name
+    import ssl
+
+    return ssl.get_default_verify_paths().cafile or ""
