@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench import codebook, rpc, smtp, start, tap, tcp, udp, web, workers
+from bench import codebook, people, rpc, smtp, start, tap, tcp, udp, web, workers
 from bench.race import Race
 
 RACES: tuple[Race, ...] = (
@@ -17,6 +17,7 @@ RACES: tuple[Race, ...] = (
     smtp.SMTP,
     codebook.CODEBOOK,
     codebook.MILLIONS,
+    people.PEOPLE,
     workers.USERS,
     start.START,
 )

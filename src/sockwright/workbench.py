@@ -11,7 +11,7 @@ import time
 import traceback
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from sockwright import protocols, services
@@ -55,6 +55,8 @@ class Posting:
     label: str = ""
     target: Endpoint | None = None  # a tap's: where what comes is relayed to
     tape: Tape | None = None  # told of every record of a tap, with all its bytes
+    # What is said to a service beside its name: {"files:DIR": {"spa": True}}.
+    settings: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -107,14 +109,16 @@ class Workbench:
         self._most = most_connections(limits.connections, raise_descriptor_limit())
         self._own_ports: set[int] = set()
 
-    def offered(self, name: str) -> Sequence[Service]:
+    def offered(self, name: str, settings: Mapping[str, object] | None = None) -> Sequence[Service]:
         """Return what the service `name` offers; made once, so that all endpoints share its state.
 
         Raises: ConfigError where there is no such service.
         """
-        if name not in self._offered:
-            self._offered[name] = services.offered(name, self.context)
-        return self._offered[name]
+        key = f"{name} {sorted(settings.items())}" if settings else name
+        if key not in self._offered:
+            context = replace(self.context, settings=settings) if settings else self.context
+            self._offered[key] = services.offered(name, context)
+        return self._offered[key]
 
     def listen(self, posting: Posting, *, lan: bool = False, move: bool = False) -> Listening:
         """Listen at the posting's endpoint; with `move`, at the next free port where that one is taken.
@@ -122,7 +126,7 @@ class Workbench:
         Raises: PortTaken; ConfigError where service, endpoint and protocol do not go together.
         """
         endpoint = posting.endpoint
-        offered = [service for name in posting.services for service in self.offered(name)]
+        offered = [service for name in posting.services for service in self.offered(name, posting.settings.get(name))]
         frame = posting.frame or endpoint.options.get("frame")
         opening: Any = None
         if posting.target is None:

@@ -197,7 +197,7 @@ def test_a_client_that_reads_slowly_does_not_fill_a_pipe(broken: Broken) -> None
         with contextlib.suppress(TimeoutError):
             while sent < 1 << 28:
                 sent += sock.send(bytes(65536))
-        assert sent < 64 << 20
+        assert sent < 192 << 20  # what the system itself buffers on the way, and it may be much (tcp_rmem)
         sock.settimeout(WAIT)
         sock.shutdown(socket.SHUT_WR)
         assert len(read_all(sock)) == sent

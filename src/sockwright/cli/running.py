@@ -25,7 +25,16 @@ from sockwright.stores import Store
 from sockwright.transport import loop
 from sockwright.transport.control import ControlServer
 from sockwright.transport.limits import Limits
-from sockwright.workbench import Listening, PortTaken, Posting, Workbench, lan_addresses, open_bench, until_told_to_stop
+from sockwright.workbench import (
+    Listening,
+    PortTaken,
+    Posting,
+    Workbench,
+    lan_addresses,
+    open_bench,
+    own_names,
+    until_told_to_stop,
+)
 
 if TYPE_CHECKING:
     from sockwright.stores.mailbox import Mailbox
@@ -38,9 +47,20 @@ LINES_WAITING = 1000
 Show = Callable[[Sequence[Listening], Journal], None]
 
 
-def posting(text: str, service: str, frame: str | None = None, extra: Mapping[str, Any] | None = None) -> Posting:
-    """Return the posting for an endpoint as a person wrote it."""
-    return Posting(parse(text), (service,), frame, extra=extra or {})
+def posting(
+    text: str,
+    service: str,
+    frame: str | None = None,
+    extra: Mapping[str, Any] | None = None,
+    settings: Mapping[str, object] | None = None,
+) -> Posting:
+    """Return the posting for an endpoint as a person wrote it; `settings` are for the service."""
+    return Posting(parse(text), (service,), frame, extra=extra or {}, settings={service: settings} if settings else {})
+
+
+def lan_names(*, lan: bool) -> dict[str, object]:
+    """Return, as a setting, the names under which a browser of the network may know us."""
+    return {"names": (*own_names(), *lan_addresses())} if lan else {}
 
 
 def limits_of(options: Mapping[str, Any]) -> Limits:

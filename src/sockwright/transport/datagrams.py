@@ -221,7 +221,7 @@ class Flow(Driver):
             self.journal.append((NOTE, self.number, now, ("limit", {"message": f"not answered: {reason}"}), 0))
         return False
 
-    def send_file(self, part: Send) -> None:
+    def send_file(self, part: Send, head: bytes = b"") -> None:
         os.close(part.file)
         raise TypeError("a file does not go into a datagram")
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 import ssl
 from collections.abc import Callable
@@ -39,6 +40,7 @@ from sockwright.journal.records import (
 from sockwright.transport.driver import Driver
 from sockwright.transport.limits import RESET_ON_CLOSE
 from sockwright.transport.pipe import Outlet, Pipe, between
+from sockwright.transport.sending import KEPT, Sending, read_at, trouble_of
 from sockwright.transport.sessions import StreamSession
 
 if TYPE_CHECKING:
@@ -63,6 +65,7 @@ class Stream(Driver, asyncio.Protocol):
         "_linger_until",
         "_reading",
         "_reason",
+        "_sending",
         "_session",
         "_session_task",
         "_stalled",
@@ -83,6 +86,7 @@ class Stream(Driver, asyncio.Protocol):
         "peer_done",
         "received",
         "received_chunks",
+        "secure",
         "sent",
         "sent_chunks",
         "server",
@@ -117,6 +121,8 @@ class Stream(Driver, asyncio.Protocol):
         self._stalled = 0.0
         self._swallowed = 0
         self._watched = False
+        self._sending: Sending | None = None  # where a file was ever sent
+        self.secure = False
         self._session: StreamSession | None = None
         self._session_task: asyncio.Task[None] | None = None
         self._writable: asyncio.Future[None] | None = None
@@ -211,6 +217,8 @@ class Stream(Driver, asyncio.Protocol):
         """Tell the conversation of the peer's FIN; behind the inbound pipe where there is one."""
         self.peer_done = True
         self.last = now
+        if self._sending is not None and self._sending.busy and self.closing:
+            return  # what is owed still goes out
         if self.closing:
             self._hang_up()
         else:
@@ -232,6 +240,8 @@ class Stream(Driver, asyncio.Protocol):
                 pipe.close()
         if self._session is not None:
             self._session.tell(b"")
+        if self._sending is not None:
+            self.sent -= self._sending.close()
         self._release_writer()
         self.write = None
         self.record_end()
@@ -239,6 +249,8 @@ class Stream(Driver, asyncio.Protocol):
         server.gone(self.peer)
 
     def pause_writing(self) -> None:
+        if self._sending is not None:
+            self._sending.paused = True
         self.choked = True
         self._stalled = time()
         if self.outbound is not None:
@@ -246,6 +258,10 @@ class Stream(Driver, asyncio.Protocol):
         self._pace()
 
     def resume_writing(self) -> None:
+        if self._sending is not None:
+            self._sending.resumed()
+            if self._sending.busy:
+                return
         outbound = self.outbound
         if outbound is not None:
             outbound.hold(False)
@@ -254,6 +270,8 @@ class Stream(Driver, asyncio.Protocol):
                 return
         self.choked = False
         self._release_writer()
+        if self._sending is not None and self.is_open and not self.conversation.congested:
+            self.perform(self.conversation.taken(time()))
         self._pace()
         self._taken()
 
@@ -362,10 +380,12 @@ class Stream(Driver, asyncio.Protocol):
         return not self.closing and self.write is not None
 
     def send(self, data: bytes) -> None:
-        if self.outbound is not None:
-            self.outbound.feed(data, self.last)
-        else:
+        if self.outbound is None:
             self.emit(data)
+        elif self._sending is not None and self._sending.busy:
+            self._sending.write(data)
+        else:
+            self.outbound.feed(data, self.last)
 
     def emit(self, data: bytes) -> None:
         """Put `data` on the wire, its record first; behind the outbound pipe where there is one."""
@@ -382,8 +402,58 @@ class Stream(Driver, asyncio.Protocol):
         else:
             write(data)
 
-    def send_file(self, part: Send) -> None:
-        raise NotImplementedError
+    def send_file(self, part: Send, head: bytes = b"") -> None:
+        """Send `head` and a part of a file behind what was sent; their records come first."""
+        if self.closing or self.write is None or not part.count:
+            os.close(part.file)
+            if head:
+                self.send(head)
+            return
+        sending = self._sending
+        if sending is None:
+            assert self._transport is not None
+            self._sending = sending = Sending(self, self._transport)
+        if self.outbound is None:  # else they are recorded behind the pipe
+            self.write = sending.write
+            if head:
+                self._record_sent(head, len(head))
+            beginning = read_at(part.file, min(part.count, KEPT), part.offset)
+            self._record_sent(beginning, part.count)
+        if self._turn.running:
+            self._turn.writes.append((sending.put, (head, part)))
+        else:
+            sending.put((head, part))
+
+    def _record_sent(self, data: bytes, size: int) -> None:
+        self.sent += size
+        self.sent_chunks += 1
+        self.append((SENT, self.number, self.last, data if len(data) <= 1024 else self.kept(data), size))
+
+    def held_up(self) -> None:
+        """A file is on its way: read nothing more until it is sent."""
+        self.choked = True
+        self._stalled = time()
+        self._pace()
+
+    def progressed(self, now: float) -> None:
+        """The peer took some of a file."""
+        self.last = self._stalled = now
+
+    def relieved(self) -> None:
+        """All that was behind a file is sent as well: go on, unless the loop still waits for the peer."""
+        sending = self._sending
+        if sending is not None and not sending.busy and not sending.paused and self.write is not None:
+            self.resume_writing()
+
+    def broken(self, gone: OSError | None) -> None:
+        """A file cannot be sent to its end: break off, since what came cannot be told from the whole otherwise."""
+        words, how = trouble_of(gone)
+        self._who, self._how, self._reason = "us", how, words
+        if isinstance(gone, ConnectionError):
+            self._who, self._how, self._reason = "peer", RST, ""
+        self.closing = True
+        if self._transport is not None:
+            self._transport.abort()
 
     def finish(self, reason: str, reset: bool = False, how: str = FIN) -> None:
         """End the connection: after what was sent a FIN, and nothing that still comes is read by anybody."""
@@ -397,6 +467,14 @@ class Stream(Driver, asyncio.Protocol):
             return
         self.closing = True
         self.inline = self.timely = None
+        self._turn.flush()
+        if self._sending is not None and self._sending.busy:
+            self._sending.end()
+        else:
+            self.end_now()
+
+    def end_now(self) -> None:
+        """End what we say, nothing of ours being on its way any more."""
         if self.outbound is not None:
             self.outbound.end(self.last)
         else:
@@ -480,6 +558,7 @@ class Stream(Driver, asyncio.Protocol):
     def _note_tls(self, transport: asyncio.Transport) -> None:
         tls = transport.get_extra_info("ssl_object")
         if tls is not None:
+            self.secure = True
             cipher = tls.cipher()
             about = {"version": tls.version(), "cipher": cipher[0] if cipher else ""}
             self.journal.append((NOTE, self.number, time(), ("tls", about), 0))
@@ -584,9 +663,14 @@ class Stream(Driver, asyncio.Protocol):
                     return  # our answer is still on its way
                 assert self._transport is not None
                 self._transport.abort() if self.choked else self._hang_up()
+            elif self._stuck(now):
+                self.reset()
             return
         deadline = self.conversation.deadline
-        if deadline is not None and now >= deadline:
+        if self._sending is not None and self._sending.busy:
+            if self._stuck(now):
+                self.reset()
+        elif deadline is not None and now >= deadline:
             self.perform(self.conversation.expired(now))
         elif self.choked and now - self._stalled > limits.write_stall:
             self._who, self._how = "us", TIMEOUT
@@ -594,6 +678,14 @@ class Stream(Driver, asyncio.Protocol):
             self.reset()
         elif now - self.last > limits.idle and not self._watched:
             self.finish(f"idle for {duration_text(limits.idle)}", how=TIMEOUT)
+
+    def _stuck(self, now: float) -> bool:
+        """Tell whether a file is on its way and the peer takes nothing of it."""
+        if self._sending is None or not self._sending.busy or now - self._stalled <= self.server.limits.write_stall:
+            return False
+        self._who, self._how = "us", TIMEOUT
+        self._reason = f"the peer took nothing for {duration_text(self.server.limits.write_stall)}"
+        return True
 
     def retire(self, now: float) -> None:
         """The bench shuts down: let the conversation say goodbye, and a session end."""
