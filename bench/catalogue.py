@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench import codebook, people, rpc, start, tap, tcp, udp, web, workers
+from bench import codebook, people, rpc, smtp, start, tap, tcp, udp, web, workers
 from bench.race import Race
 
 RACES: tuple[Race, ...] = (
@@ -14,6 +14,7 @@ RACES: tuple[Race, ...] = (
     tap.TAP,
     web.HTTP,
     rpc.XMLRPC,
+    smtp.SMTP,
     codebook.CODEBOOK,
     codebook.MILLIONS,
     people.PEOPLE,

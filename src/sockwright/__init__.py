@@ -14,6 +14,7 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "BlockingSession": "session",
     "ConfigError": "errors",
+    "Mail": "wire.mail",
     "Peer": "endpoint",
     "PeerError": "errors",
     "Request": "wire.exchange",
@@ -30,6 +31,7 @@ _PUBLIC = {
 __all__ = [
     "BlockingSession",
     "ConfigError",
+    "Mail",
     "Peer",
     "PeerError",
     "Request",

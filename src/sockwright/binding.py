@@ -89,6 +89,7 @@ class Service:
     frame: str | None = None
     speaks_first: bool = False
     route: str = ""
+    later: bool = False  # its last parameter is a function to be called with the outcome, from any thread
     only: str = ""  # where it makes sense alone: over a "stream", a "datagram", or either, but without names ("line")
     parameters: tuple[_Parameter, ...] = ()
     returns: Any = Any
@@ -260,11 +261,13 @@ def service(
     speaks_first: bool = False,
     route: str = "",
     only: str = "",
+    later: bool = False,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Say more of a service than its signature does; see `Service` for each word. The function stays as it is."""
 
     def mark(function: Callable[..., Any]) -> Callable[..., Any]:
         options = dict(name=name, blocking=blocking, frame=frame, speaks_first=speaks_first, route=route, only=only)
+        options["later"] = later
         setattr(function, MARK, _Mark(options))
         return function
 
@@ -303,6 +306,8 @@ def service_of(function: Callable[..., Any], group: str = "") -> Service:
     if is_session and any(parameter.required for parameter in parameters):
         extra = ", ".join(parameter.name for parameter in parameters if parameter.required)
         raise ConfigError(f"{name} takes a Session, so it can take nothing else, but it asks for {extra} too")
+    if options.get("later"):
+        parameters.pop()
     is_async = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
         getattr(function, "__call__", None)  # noqa: B004 - its kind is asked, not whether it is there
     )

@@ -90,7 +90,13 @@ class Workbench:
     """Services on endpoints, running. Made by `open_bench`; used from the loop's thread."""
 
     def __init__(
-        self, journal: Journal, limits: Limits, staff: Staff, trouble: Callable[[str], None], store: Store | None = None
+        self,
+        journal: Journal,
+        limits: Limits,
+        staff: Staff,
+        trouble: Callable[[str], None],
+        store: Store | None = None,
+        extra: Mapping[str, Any] | None = None,
     ) -> None:
         self.journal = journal
         self.limits = limits
@@ -98,7 +104,7 @@ class Workbench:
         self.breaking = Breaking(journal.run.seed)
         self._staff = staff
         self._trouble = trouble
-        self.context = services.Context(now=time.time, store=store or MemoryStore())
+        self.context = services.Context(now=time.time, store=store or MemoryStore(), extra=dict(extra or {}))
         self._offered: dict[str, Sequence[Service]] = {}
         self._most = most_connections(limits.connections, raise_descriptor_limit())
         self._own_ports: set[int] = set()
@@ -126,7 +132,7 @@ class Workbench:
         if posting.target is None:
             # Under which names a browser may call us: who is let in by --lan knows this machine by these.
             names = (*own_names(), *lan_addresses()) if lan else ()
-            extra = {"secure": endpoint.tls, "names": names, **posting.extra}
+            extra = {"secure": endpoint.tls, "names": names, **_mail_terms(endpoint), **posting.extra}
             opening = protocols.open_with(endpoint.protocol, protocols.Terms(offered, frame, posting.limits, extra))
         hosts = listening_hosts(endpoint.host, lan)
         port = endpoint.port
@@ -167,9 +173,8 @@ class Workbench:
                 own_ports=self._own_ports,
                 trouble=self._trouble,
             )
-        context = None
-        if endpoint.tls:
-            context = tls.server_context(endpoint.options.get("cert"), endpoint.options.get("key"), own_names())
+        files = (endpoint.options.get("cert"), endpoint.options.get("key"))
+        context = tls.server_context(*files, own_names()) if endpoint.tls else None
         if posting.target is not None:
             if posting.target.protocol in protocols.DATAGRAM:
                 raise ConfigError(
@@ -197,6 +202,7 @@ class Workbench:
             limits=self.limits,
             most=self._most,
             tls=context,
+            starttls=lambda: tls.server_context(*files, own_names()),
             trouble=self._trouble,
         )
 
@@ -231,6 +237,7 @@ async def open_bench(
     *,
     trouble: Callable[[str], None] = lambda text: None,
     store: Store | None = None,
+    extra: Mapping[str, Any] | None = None,
     grace: float | None = None,
 ) -> AsyncIterator[Workbench]:
     """Hold a bench: yields a `Workbench`, and drains it at the end."""
@@ -242,7 +249,7 @@ async def open_bench(
             loop = asyncio.get_running_loop()
             loop.set_exception_handler(lambda _, about: _tell_bug(trouble, about.get("exception"), about["message"]))
             staff = Staff(limits, tasks, lambda wrong: _tell_bug(trouble, wrong, str(wrong)))
-            bench = Workbench(journal, limits, staff, trouble, store)
+            bench = Workbench(journal, limits, staff, trouble, store, extra)
             for descriptor in reserve:
                 os.close(descriptor)
             reserve = []
@@ -278,8 +285,10 @@ class BenchThread:
         limits: Limits | None = None,
         grace: float = 1.0,
         store: Store | None = None,
+        **extra: Any,
     ) -> None:
         self._store = store
+        self._extra = extra
         self.journal = journal or Journal(None)
         self.troubles: list[str] = []
         self._limits = limits or Limits()
@@ -300,7 +309,12 @@ class BenchThread:
     async def _hold(self, ready: Future[None]) -> None:
         self._stop = asyncio.Event()
         async with open_bench(
-            self.journal, self._limits, trouble=self.troubles.append, store=self._store, grace=self._grace
+            self.journal,
+            self._limits,
+            trouble=self.troubles.append,
+            store=self._store,
+            grace=self._grace,
+            extra=self._extra,
         ) as bench:
             self._bench = bench
             ready.set_result(None)
@@ -341,6 +355,15 @@ class BenchThread:
         finally:
             self._loop.close()
             self.journal.close()
+
+
+def _mail_terms(endpoint: Endpoint) -> Mapping[str, Any]:
+    """Return what SMTP must know beside its services: whether TLS may begin later, and who may log in."""
+    if endpoint.protocol != "smtp":
+        return {}
+    offered = "if-offered" if endpoint.options.get("cert") or tls.can_make() else "no"
+    users = {"users": {endpoint.user: endpoint.password}} if endpoint.user else {}
+    return {"starttls": endpoint.options.get("starttls", offered), **users}
 
 
 async def until_told_to_stop(stopped: asyncio.Event | None = None) -> int:

@@ -28,6 +28,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "people": ("people", "who is connected"),
     "links": ("links", "check the links of pages, sites, files and sitemaps"),
     "symbols": ("symbols", "the warm-up: prints the symbol typed last"),
+    "mail": ("mail", "the mail sink's mailbox, and sending"),
     "watch": ("watch", "a live tail of what goes over the wire"),
     "log": ("log", "its past: list, show, export, clear"),
     "explain": ("explain", "short lessons on what surprises people"),

@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sockwright import __version__, config, stores
 from sockwright.cli import flags, manners, settings
@@ -35,6 +35,9 @@ from sockwright.workbench import (
     own_names,
     until_told_to_stop,
 )
+
+if TYPE_CHECKING:
+    from sockwright.stores.mailbox import Mailbox
 
 # A person reads some lines a second; a bench makes thousands. What is above this many is counted.
 LINES_PER_SECOND = 40
@@ -120,11 +123,19 @@ def run(
     """Run a bench with `postings` until SIGINT or SIGTERM; return the exit code."""
     store = open_state(options)
     journal = open_journal(options, title)
+    mailbox: Mailbox | None = None
     try:
+        if any("mailsink" in one.services for one in postings):
+            from sockwright.stores.mailbox import open_mailbox
+
+            mailbox = open_mailbox(options.get("mailbox") or "")
+        options["mailbox"] = mailbox
         return loop.run(_run(postings, journal, store, show or _show_listening, move, options))
     except PortTaken as taken:
         raise port_taken(taken) from None
     finally:
+        if mailbox is not None:
+            mailbox.close()
         journal.close()
         store.close()
 
@@ -135,8 +146,9 @@ async def _run(
     limits = limits_of(options)
     lan = bool(options.get("lan"))
     try:
+        extra = {"mailbox": options["mailbox"]}
         async with (
-            open_bench(journal, limits, trouble=manners.remark, store=store) as bench,
+            open_bench(journal, limits, trouble=manners.remark, store=store, extra=extra) as bench,
             contextlib.AsyncExitStack() as reached,
         ):
             for each in postings:

@@ -9,8 +9,9 @@ import click
 from sockwright.cli import flags, manners
 
 EXAMPLES = """\b
-SERVICE is one of echo, discard, time, greet, symbols, codebook, parity, hello, files:DIR, or a function:
-the signature alone makes it a service, over any protocol. A file that `tap --record` wrote plays its server's side.
+SERVICE is one of echo, discard, time, greet, symbols, codebook, parity, hello, mailsink, files:DIR,
+or a function: the signature alone makes it a service, over any protocol. A file that
+`tap --record` wrote plays its server's side.
 
 \b
 Examples:
@@ -19,6 +20,7 @@ Examples:
   sockwright serve http://:8080 --do hello
   sockwright serve http://:8888 --do files:.
   sockwright serve xmlrpc://:8000 --do mypackage.calc:add
+  sockwright serve smtp://:2525 --do mailsink
   sockwright serve tcp+tls://:9443 --do echo --frame line
 """
 
@@ -38,6 +40,7 @@ Examples:
 @click.option("--cors", is_flag=True, help="files: pages of other origins may read.")
 @click.option("--auth", metavar="USER:PASSWORD", help="files: for who knows these only (SOCKWRIGHT_SERVE_AUTH).")
 @click.option("--lan", is_flag=True, help="Let others on the network in, not only this machine.")
+@click.option("--mailbox", metavar="FILE|memory", help="Where mailsink keeps mail.")
 @click.option("--no-journal", is_flag=True, help="Keep what happens in memory only.")
 @click.option("--store", metavar="URL", help="Where state is kept: a file, redis://HOST:PORT/DB, memory.")
 @click.option("--ready-file", metavar="FILE", help="Write the real endpoints there (JSON) once they answer.")

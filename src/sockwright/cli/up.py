@@ -24,6 +24,8 @@ TABLE: tuple[tuple[str, tuple[str, ...], tuple[str, ...], int], ...] = (
     ("time", ("time",), ("tcp", "udp"), 7013),
     ("greet", ("greet",), ("tcp", "udp"), 7017),
     ("symbols", ("symbols",), ("tcp",), 7019),
+    ("mailsink", ("mailsink",), ("smtp",), 7025),
+    ("mailsink", ("mailsink",), ("smtps",), 7465),
     ("codebook", ("codebook",), ("tcp", "udp"), 7053),
     ("people", ("people",), ("tcp",), 7079),
     ("http", ("parity", "codebook", "people", "echo", "time"), ("http",), 7080),
@@ -61,6 +63,7 @@ Examples:
 @click.option("--idle", metavar="TIME", help="Hang up on who is silent for so long (5m).")
 @click.option("--grace", metavar="TIME", help="How long conversations may go on after SIGTERM (5s).")
 @click.option("--max-connections", type=click.IntRange(1), metavar="N", help="Connections at once.")
+@click.option("--mailbox", metavar="FILE|memory", help="Where the mail sink keeps mail.")
 @click.option("--no-journal", is_flag=True, help="Keep what happens in memory only.")
 @click.option("--store", metavar="URL", help="Where state is kept: a file, redis://HOST:PORT/DB, memory.")
 @click.option("--ready-file", metavar="FILE", help="Write the real endpoints there (JSON) once they answer.")
@@ -140,7 +143,7 @@ def _table(listening: Sequence[Listening], strong: Any) -> list[str]:
     places: dict[tuple[str, int], list[str]] = {}
     urls: list[tuple[str, str]] = []
     for one in listening:
-        if one.endpoint.protocol in ("tcp", "udp"):
+        if one.endpoint.protocol in ("tcp", "udp", "smtp"):
             places.setdefault((one.name, one.endpoint.port), []).append(one.endpoint.scheme)
         else:
             shown = "https" if one.endpoint.tls else "http"
@@ -177,6 +180,8 @@ def _tries(listening: Sequence[Listening]) -> list[tuple[str, str]]:
     if port := at.get(("http", "http")) or at.get(("hello", "http")):
         path = "call/parity.is_even?n=4" if ("http", "http") in at else ""
         tries.append((f"sockwright call 'http://127.0.0.1:{port}/{path}'", f"curl 'http://127.0.0.1:{port}/{path}'"))
+    if port := at.get(("mailsink", "smtp")):
+        tries.append((f"sockwright call smtp://:{port} to=ann@example.org subject=Hello", "sockwright mail list"))
     if tries:
         tries.append(("sockwright watch", "sockwright log list"))
     return tries

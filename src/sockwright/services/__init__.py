@@ -24,6 +24,7 @@ SERVICES: Mapping[str, tuple[str, str]] = {
     "time": ("time", "the time as text (RFC 867)"),
     "greet": ("greet", "thanks whoever comes"),
     "symbols": ("symbols", "a stream of the last symbol the peer sent"),
+    "mailsink": ("mailsink", "smtp: takes every mail, keeps it, delivers none"),
     "files": ("files", "http: the files of a folder, as files:DIR"),
     "hello": ("hello", "http: Hello World! to every GET"),
     "codebook": ("codebook", "a list of enciphered words in, the plain words out"),

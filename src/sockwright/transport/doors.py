@@ -54,6 +54,7 @@ class StreamServer:
         limits: Limits,
         most: int,
         tls: ssl.SSLContext | None = None,
+        starttls: Callable[[], ssl.SSLContext] | None = None,
         trouble: Callable[[str], None] = lambda text: None,
         shared_port: bool = False,
     ) -> None:
@@ -66,6 +67,8 @@ class StreamServer:
         self.limits = limits
         self.most = most
         self.tls = tls
+        self._starttls = starttls
+        self._starttls_context: ssl.SSLContext | None = None
         self.streams: dict[Connected, None] = {}
         self.total = 0
         self.plan: Plan | None = None  # faults, for connections to come; `bend` sets it
@@ -126,6 +129,13 @@ class StreamServer:
     def addresses(self) -> list[Peer]:
         """Where we listen."""
         return [Peer(*sock.getsockname()[:2]) for sock in self._listeners]
+
+    async def starttls_context(self) -> ssl.SSLContext:
+        """Return the context for who asks for TLS later. Made when the first one does: it takes 100 ms."""
+        if self._starttls_context is None:
+            assert self._starttls is not None, "a conversation offered STARTTLS, and nobody can give it"
+            self._starttls_context = await asyncio.to_thread(self._starttls)
+        return self._starttls_context
 
     def opened(self, sock: socket.socket, peer: Peer) -> Opened:
         try:

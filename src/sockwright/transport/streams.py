@@ -14,13 +14,14 @@ import asyncio
 import contextlib
 import os
 import socket
+import ssl
 from collections.abc import Callable
 from time import time
 from typing import TYPE_CHECKING, cast
 
 from sockwright.binding import Refusal
 from sockwright.config import duration_text
-from sockwright.conversation import Actions, Begin, Conversation, Note, Send
+from sockwright.conversation import NOTHING, Actions, Begin, Conversation, Note, Send
 from sockwright.endpoint import Peer
 from sockwright.faults.plan import Plan, Row
 from sockwright.journal.records import (
@@ -46,6 +47,11 @@ if TYPE_CHECKING:
     from sockwright.transport.doors import StreamServer
 
 _NEVER = float("inf")
+
+
+def _dropped(data: bytes, now: float) -> Actions:
+    """Take what came in clear behind a request for TLS: it counts for nothing."""
+    return NOTHING
 
 
 class Stream(Driver, asyncio.Protocol):
@@ -137,12 +143,7 @@ class Stream(Driver, asyncio.Protocol):
         self.write = transport.write
         transport.set_write_buffer_limits(high=self.server.limits.write_buffer)
         self.server.streams[self] = None
-        tls = transport.get_extra_info("ssl_object")
-        if tls is not None:
-            self.secure = True
-            cipher = tls.cipher()
-            about = {"version": tls.version(), "cipher": cipher[0] if cipher else ""}
-            self.journal.append((NOTE, self.number, time(), ("tls", about), 0))
+        self._note_tls(transport)
         self.perform(self.conversation.opened(self.last))
 
     def data_received(self, data: bytes) -> None:
@@ -305,7 +306,7 @@ class Stream(Driver, asyncio.Protocol):
 
     def _choose_inline(self) -> None:
         """Take the hot path: plain without faults, past a pipe that would do nothing with one."""
-        if self.closing:
+        if self.closing or self._feed is _dropped:  # TLS is being agreed on
             return
         inline, timely, outbound = self.conversation.inline, self.conversation.timely, self.outbound
         if outbound is not None:
@@ -514,6 +515,53 @@ class Stream(Driver, asyncio.Protocol):
     def _hang_up(self) -> None:
         if self._transport is not None:
             self._transport.close()
+
+    def start_tls(self) -> None:
+        """Begin TLS as the server. What came in clear behind the request for it is dropped unseen (RFC 3207, 4.2)."""
+        self._turn.flush()
+        self.inline = self.timely = None
+        self._feed = _dropped
+        if self._transport is not None:
+            self._transport.pause_reading()  # its first bytes may come before our certificate is there
+        self.staff.spawn(self._begin_tls())
+
+    async def _begin_tls(self) -> None:
+        server, transport = self.server, self._transport
+        context = await server.starttls_context()
+        if self.write is None or transport is None:
+            return
+        loop = asyncio.get_running_loop()
+        limit = server.limits.handshake
+        try:
+            secured = await loop.start_tls(transport, self, context, server_side=True, ssl_handshake_timeout=limit)
+        except (OSError, ssl.SSLError, TimeoutError) as trouble:
+            words = f"TLS handshake failed: {trouble or 'nothing came'}"
+            self.journal.append(
+                (NOTE, self.number, time(), ("malformed", {"rule": "TLS handshake", "message": words}), 0)
+            )
+            if self.write is not None:
+                self._who, self._how, self._reason = "us", ERROR, words
+                self.closing = True
+                transport.abort()
+            return
+        if self.write is None or secured is None:
+            return
+        self._transport = secured
+        self.write = secured.write
+        secured.set_write_buffer_limits(high=server.limits.write_buffer)
+        self._note_tls(secured)
+        self._feed = self.conversation.feed
+        self._choose_inline()
+        self.last = now = time()
+        self.perform(self.conversation.opened(now))
+
+    def _note_tls(self, transport: asyncio.Transport) -> None:
+        tls = transport.get_extra_info("ssl_object")
+        if tls is not None:
+            self.secure = True
+            cipher = tls.cipher()
+            about = {"version": tls.version(), "cipher": cipher[0] if cipher else ""}
+            self.journal.append((NOTE, self.number, time(), ("tls", about), 0))
 
     def begin(self, action: Begin) -> None:
         self._session = StreamSession(self, action.extra)
