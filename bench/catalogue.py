@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench import codebook, people, rpc, start, tcp, udp, web, workers
+from bench import codebook, people, rpc, start, tap, tcp, udp, web, workers
 from bench.race import Race
 
 RACES: tuple[Race, ...] = (
@@ -11,6 +11,7 @@ RACES: tuple[Race, ...] = (
     tcp.BURST,
     tcp.HELD,
     udp.UDP,
+    tap.TAP,
     web.HTTP,
     rpc.XMLRPC,
     codebook.CODEBOOK,

@@ -344,9 +344,15 @@ def load(target: str) -> Service:
     return service_of(found, group=Path(place).stem if place.endswith(".py") else place.rpartition(".")[2])
 
 
+# Files that were loaded: several functions of one file share its state.
+_files: dict[Path, types.ModuleType] = {}
+
+
 def _load_file(path: Path) -> types.ModuleType:
     if not path.is_file():
         raise ConfigError(f"there is no file {str(path)!r}", cure="the path counts from the working directory")
+    if path.resolve() in _files:
+        return _files[path.resolve()]
     spec = importlib.util.spec_from_file_location(path.stem, path)
     loader = spec.loader if spec is not None else None
     assert spec is not None
@@ -357,6 +363,7 @@ def _load_file(path: Path) -> types.ModuleType:
     if folder not in sys.path:
         sys.path.insert(0, folder)  # so that it finds its neighbours, as `python path.py` would
     _execute(lambda: loader.exec_module(module), str(path))
+    _files[path.resolve()] = module
     return module
 
 

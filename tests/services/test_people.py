@@ -21,6 +21,7 @@ from sockwright.endpoint import Peer
 from sockwright.errors import ServiceError
 from sockwright.services import people
 from sockwright.services.people import registry_of
+from sockwright.transport.streams import Stream
 from sockwright.workbench import BenchThread
 
 
@@ -207,6 +208,7 @@ def test_a_vanished_machine_is_noticed_by_tcp_within_the_time(bench: BenchThread
     sock, _ = come(at)
     with sock:
         (stream,) = bench.workbench.listening[0].server.streams  # type: ignore[union-attr]
+        assert isinstance(stream, Stream)
         theirs = stream.sock
         assert theirs is not None
         options = {name: theirs.getsockopt(socket.IPPROTO_TCP, getattr(socket, name)) for name in KEEPALIVE}

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -177,10 +178,14 @@ def test_processes_that_come_and_go_do_not_part_the_others_from_the_file(tmp_pat
     try:
         here.change("t", {b"a": b"1"})
         told = Told(again)
+
+        def holds(count: int) -> bool:
+            return len(told.tables.get("t", {})) == count
+
         for n in range(4):
             words = [sys.executable, "-c", code + f"s.change('t', {{b'{n}': b'x'}}); s.close()", file]
             subprocess.run(words, check=True)
-            until(lambda: len(told.tables.get("t", {})) == n + 2)  # noqa: B023 - waited for here and now
+            until(partial(holds, n + 2))
         assert len(here.read("t")[1]) == 5
     finally:
         here.close()

@@ -18,6 +18,9 @@ from sockwright.cli import manners
 VERBS: dict[str, tuple[str, str]] = {
     "up": ("up", "every service in one process: the main job"),
     "serve": ("serve", "one service on endpoints"),
+    "tap": ("tap", "a recording relay between any client and any server"),
+    "replay": ("replay", "a recording played again as client"),
+    "break": ("break_", "faults on a running bench"),
     "call": ("call", "a client for each scheme"),
     "decode": ("decode", "codebook client: prints the plain words for enciphered ones"),
     "codebook": ("codebook", "manages codebooks: import, export, list, show, set, remove, make"),

@@ -95,7 +95,9 @@ def _near(name: str, known: set[str]) -> list[str]:
 @click.option("--timeout", type=DURATION, metavar="TIME", help="Give up after so much time in all.")
 @click.option("--expect", metavar="TEXT|re:...", help="Exit 1 unless the answer holds TEXT, or the pattern is found.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
-@click.option("--verbose", "-v", is_flag=True, help="tcp, udp: each read with its time. http: both messages whole.")
+@click.option(
+    "--verbose", "-v", is_flag=True, help="tcp, udp: each read with its time. http: both messages, line by line."
+)
 @click.option("--ca", metavar="FILE", help="TLS: trust the CA in FILE alone.")
 @click.option("--insecure", is_flag=True, help="TLS: do not check who the peer is.")
 @click.option("--hex", "hexadecimal", is_flag=True, help="tcp, udp: DATA and answer are hexadecimal digits.")

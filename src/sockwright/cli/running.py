@@ -2,35 +2,62 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
+import queue
+import secrets
 import signal
 import sys
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from sockwright import __version__, config, stores
-from sockwright.cli import manners
+from sockwright.cli import flags, manners, settings
 from sockwright.endpoint import parse
 from sockwright.errors import ConfigError
 from sockwright.journal.journal import Journal
 from sockwright.stores import Store
 from sockwright.transport import loop
+from sockwright.transport.control import ControlServer
 from sockwright.transport.limits import Limits
-from sockwright.workbench import Listening, PortTaken, Posting, Workbench, lan_addresses, open_bench, until_told_to_stop
+from sockwright.workbench import (
+    Listening,
+    PortTaken,
+    Posting,
+    Workbench,
+    lan_addresses,
+    open_bench,
+    own_names,
+    until_told_to_stop,
+)
 
 # A person reads some lines a second; a bench makes thousands. What is above this many is counted.
 LINES_PER_SECOND = 40
+# Lines that wait for a terminal that takes none.
+LINES_WAITING = 1000
 
 Show = Callable[[Sequence[Listening], Journal], None]
 
 
-def posting(text: str, service: str, frame: str | None = None, extra: Mapping[str, Any] | None = None) -> Posting:
-    """Return the posting for an endpoint as a person wrote it."""
-    return Posting(parse(text), (service,), frame, extra=extra or {})
+def posting(
+    text: str,
+    service: str,
+    frame: str | None = None,
+    extra: Mapping[str, Any] | None = None,
+    settings: Mapping[str, object] | None = None,
+) -> Posting:
+    """Return the posting for an endpoint as a person wrote it; `settings` are for the service."""
+    return Posting(parse(text), (service,), frame, extra=extra or {}, settings={service: settings} if settings else {})
+
+
+def lan_names(*, lan: bool) -> dict[str, object]:
+    """Return, as a setting, the names under which a browser of the network may know us."""
+    return {"names": (*own_names(), *lan_addresses())} if lan else {}
 
 
 def limits_of(options: Mapping[str, Any]) -> Limits:
@@ -38,7 +65,13 @@ def limits_of(options: Mapping[str, Any]) -> Limits:
 
     Raises: ConfigError naming the flag.
     """
-    flags = {"max_connections": "connections", "idle": "idle", "call_limit": "call", "grace": "grace"}
+    flags = {
+        "max_connections": "connections",
+        "idle": "idle",
+        "call_limit": "call",
+        "flow_idle": "flow_idle",
+        "grace": "grace",
+    }
     given = {field: options[flag] for flag, field in flags.items() if options.get(flag) is not None}
     return config.overridden(Limits(), given)
 
@@ -52,7 +85,13 @@ def open_journal(options: Mapping[str, Any], command: str) -> Journal:
         except OSError as wrong:
             manners.remark(f"the journal stays in memory: cannot make {path.parent}: {wrong.strerror}")
             path = None
-    return Journal(path, command=command)
+    seed = options.get("seed")
+    return Journal(
+        path,
+        command=command,
+        seed=secrets.randbits(31) if seed is None else seed,
+        complain=lambda text: manners.remark(f"journal: {text}") if text else None,
+    )
 
 
 def open_state(options: Mapping[str, Any]) -> Store:
@@ -96,9 +135,14 @@ async def _run(
     limits = limits_of(options)
     lan = bool(options.get("lan"))
     try:
-        async with open_bench(journal, limits, trouble=manners.remark, store=store) as bench:
+        async with (
+            open_bench(journal, limits, trouble=manners.remark, store=store) as bench,
+            contextlib.AsyncExitStack() as reached,
+        ):
             for each in postings:
                 bench.listen(each, lan=lan, move=move)
+            _break(bench, options)
+            await reached.enter_async_context(_reachable(bench, journal))
             if lan:
                 _warn_of_lan(bench.listening)
             if options.get("as_json"):
@@ -107,12 +151,11 @@ async def _run(
                 show(bench.listening, journal)
             if options.get("ready_file"):
                 _write_ready_file(Path(options["ready_file"]), bench.listening)
-            if journal.trouble:
-                manners.remark(f"journal: {journal.trouble}")
             stop_printing = show_people(bench, options) or print_lines(journal, options)
             try:
                 number = await until_told_to_stop()
             finally:
+                journal.flush()  # who has ended by now is told of
                 stop_printing()
             connections = sum(len(getattr(one.server, "streams", ())) for one in bench.listening)
             if connections:
@@ -120,6 +163,42 @@ async def _run(
     except* (PortTaken, ConfigError) as several:
         raise several.exceptions[0] from None
     return manners.INTERRUPTED if number == signal.SIGINT else manners.OK
+
+
+@contextlib.asynccontextmanager
+async def _reachable(bench: Workbench, journal: Journal) -> AsyncIterator[None]:
+    """Answer at the control channel for a while; a bench that cannot do that runs all the same."""
+    control = ControlServer(bench.breaking.do, journal.run.command)
+    try:
+        await control.start()
+    except OSError as wrong:
+        manners.remark(f"`sockwright break` cannot reach this bench: {wrong}")
+    try:
+        yield
+    finally:
+        await control.stop()
+
+
+def _break(bench: Workbench, options: Mapping[str, Any]) -> None:
+    """Set the faults that the flags and sockwright.toml ask for.
+
+    Raises: ConfigError.
+    """
+    changes = []
+    asked = flags.request(options)
+    if asked is not None:
+        changes += bench.breaking.set("*", asked)
+    table: Any = next((file.tables["faults"] for file in settings.files() if "faults" in file.tables), {})
+    if not isinstance(table, dict):
+        raise ConfigError("faults in sockwright.toml is no table", cure='write [faults] and below it echo = ["cut=9"]')
+    here = {name for place in bench.breaking.listed() for name in place["names"]}
+    for name, given in table.items():
+        if name == "*" or name in here:  # another verb may run what the others name
+            for one in flags.from_table(name, given):
+                changes += bench.breaking.set(name, one)
+    for change in changes:
+        texts = ", ".join(one["fault"] for one in change["faults"])
+        manners.remark(f"broken on purpose: {change['name']} {change['endpoint']}: {texts} (--seed {change['seed']})")
 
 
 def _about(one: Listening) -> dict[str, Any]:
@@ -147,7 +226,8 @@ def _show_listening(listening: Sequence[Listening], journal: Journal) -> None:
     print(f"sockwright {__version__}   {where_journal_is(journal)}")
     for one in listening:
         moved = f"   (port {one.moved_from} is taken)" if one.moved_from else ""
-        print(f"  {one.name}  {one.endpoint}{moved}")
+        to = f" -> {one.posting.target}" if one.posting.target is not None else ""
+        print(f"  {one.name}  {one.endpoint}{to}{moved}")
     print("Ctrl-C stops.", flush=True)
 
 
@@ -182,11 +262,20 @@ def print_lines(journal: Journal, options: Mapping[str, Any]) -> Callable[[], No
         return lambda: None
     from sockwright.journal.summary import Summaries
 
-    return journal.follow(_Printer(Summaries(), bool(options.get("as_json"))))
+    printer = _Printer(Summaries(), bool(options.get("as_json")))
+    unfollow = journal.follow(printer)
+
+    def stop() -> None:
+        journal.flush()
+        unfollow()
+        printer.close()
+
+    return stop
 
 
 class _Printer:
-    """Follows the journal in the writer's thread."""
+    """Follows the journal in the writer's thread, and prints in one of its own: a terminal stopped with Ctrl-S must
+    not stop the journal."""
 
     def __init__(self, summaries: Any, as_json: bool) -> None:
         self._summaries = summaries
@@ -194,26 +283,37 @@ class _Printer:
         self._second = 0.0
         self._printed = 0
         self._left_out = 0
+        self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._print, name="sockwright-lines", daemon=True)
+        self._thread.start()
 
     def __call__(self, entries: Sequence[Any]) -> None:
-        lines: list[str] = []
         for summary in self._summaries.ended(entries):
             now = time.monotonic()
             if now - self._second >= 1.0:
                 if self._left_out and not self._as_json:
-                    lines.append(f"... and {self._left_out} more in that second; sockwright log list shows them")
+                    self._lines.put(f"... and {self._left_out} more in that second; sockwright log list shows them")
                 self._second, self._printed, self._left_out = now, 0, 0
-            if self._printed < LINES_PER_SECOND:
+            if self._printed < LINES_PER_SECOND and self._lines.qsize() < LINES_WAITING:
                 self._printed += 1
-                lines.append(json.dumps(summary.as_dict(), ensure_ascii=False) if self._as_json else summary.line())
+                about = json.dumps(summary.as_dict(), ensure_ascii=False) if self._as_json else summary.line()
+                self._lines.put(about)
             else:
                 self._left_out += 1
-        if lines:
+
+    def _print(self) -> None:
+        while line := self._lines.get():
             try:
-                sys.stdout.write("\n".join(lines) + "\n")
-                sys.stdout.flush()
+                sys.stdout.write(line + "\n")
+                if self._lines.empty():
+                    sys.stdout.flush()
             except (OSError, ValueError):  # whoever read our lines is gone; the bench goes on
-                pass
+                return
+
+    def close(self) -> None:
+        """Print what is left, unless the terminal takes nothing."""
+        self._lines.put("")
+        self._thread.join(0.5)
 
 
 def port_taken(taken: PortTaken) -> manners.Stop:

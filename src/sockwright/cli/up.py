@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sockwright import __version__
-from sockwright.cli import manners
+from sockwright.cli import flags, manners
 
 if TYPE_CHECKING:
     from sockwright.journal.journal import Journal
@@ -35,6 +35,7 @@ TABLE: tuple[tuple[str, tuple[str, ...], tuple[str, ...], int], ...] = (
 LECTURE: tuple[tuple[str, tuple[str, ...], tuple[str, ...], int], ...] = (
     ("greet", ("greet",), ("tcp", "udp"), 12345),
     ("echo", ("echo",), ("tcp",), 5555),
+    ("files", ("files",), ("http",), 8888),
     ("hello", ("hello",), ("http",), 8080),
     ("xmlrpc", ("parity",), ("xmlrpc",), 8000),
 )
@@ -45,13 +46,16 @@ Examples:
   sockwright up --only tcp,udp         what speaks TCP or UDP
   sockwright up --only echo,http       some services
   sockwright up --lecture              on the lecture's ports
+  sockwright up --dir site             with the files of a folder at http://127.0.0.1:7080/
   sockwright up --lan                  let others on the network in
 """
 
 
 @click.command("up", epilog=EXAMPLES)
 @click.option("--only", metavar="NAMES", help="Only these services or schemes, apart by commas.")
-@click.option("--lecture", is_flag=True, help="Use the lecture's ports: 12345, 5555, 8080, 8000.")
+@click.option("--dir", "folder", metavar="DIR", help="Serve the files of this folder at / of HTTP.")
+@click.option("--lecture", is_flag=True, help="Use the lecture's ports: 12345, 5555, 8888, 8080, 8000.")
+@flags.faults()
 @click.option("--lan", is_flag=True, help="Let others on the network in, not only this machine.")
 @click.option("--open", "open_page", is_flag=True, help="Open the HTTP page in the browser.")
 @click.option("--idle", metavar="TIME", help="Hang up on who is silent for so long (5m).")
@@ -62,11 +66,14 @@ Examples:
 @click.option("--ready-file", metavar="FILE", help="Write the real endpoints there (JSON) once they answer.")
 @click.option("--quiet", "-q", is_flag=True, help="Do not print a line per connection.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
-def command(only: str | None, lecture: bool, open_page: bool, **options: Any) -> None:
+def command(only: str | None, lecture: bool, open_page: bool, folder: str | None, **options: Any) -> None:
     """Run every service in one process until Ctrl-C."""
     from sockwright.cli import running
 
-    postings = chosen(LECTURE if lecture else TABLE, only)
+    # The lecture's file server serves the folder it was started in; otherwise nobody's files are served unasked.
+    folder = folder or ("." if lecture else None)
+    names = running.lan_names(lan=bool(options.get("lan")))
+    postings = [_with_files(each, folder, names) for each in chosen(LECTURE if lecture else TABLE, only)]
 
     def show(listening: Sequence[Listening], journal: Journal) -> None:
         _show(listening, journal, lan=bool(options.get("lan")))
@@ -98,6 +105,17 @@ def chosen(table: Sequence[tuple[str, tuple[str, ...], tuple[str, ...], int]], o
         for label, names, scheme, port in rows
         if not wanted or {label, scheme, str(port)} & set(wanted)
     ]
+
+
+def _with_files(posting: Posting, folder: str | None, settings: dict[str, object]) -> Posting:
+    """Return `posting` with the files of `folder`, where it is one that has them."""
+    from dataclasses import replace
+
+    if folder is None or posting.label not in ("files", "http", "https"):
+        return posting
+    files = f"files:{folder}"
+    names = tuple(name for name in posting.services if name != "files")
+    return replace(posting, services=(*names, files), settings={files: settings} if settings else {})
 
 
 def _show(listening: Sequence[Listening], journal: Journal, *, lan: bool) -> None:

@@ -53,7 +53,7 @@ TIDY = 1.0
 
 _UPSERT = (
     f"INSERT INTO connection ({FIXED}, {CHANGING}) VALUES ({', '.join('?' * 26)}) ON CONFLICT (number) DO UPDATE SET "
-    + re.sub(r"(\w+)", r"\1 = excluded.\1", CHANGING)
+    + re.sub(r"(\w+)", r"\1 = excluded.\1", "proto, " + CHANGING)  # a tap recognises the protocol later
     + " WHERE run = excluded.run"  # never somebody else's, should a number ever be used twice
 )
 

@@ -199,7 +199,11 @@ class Http(Dialogue):
         return out
 
     def taken(self, now: float) -> Actions:
-        return self._go_on([], now) if self._again else NOTHING
+        if self._again:
+            return self._go_on([], now)
+        if self._ready:
+            self.deadline = now + self._site.idle  # a long answer is no idleness
+        return NOTHING
 
     def answered(self, ticket: int, outcomes: Sequence[Outcome], now: float) -> Actions:
         call, request = self._call, self._request

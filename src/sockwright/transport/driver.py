@@ -104,6 +104,10 @@ class Driver:
                 else:
                     pending.append(action)
                 continue
+            if type(action) is Send:
+                self.send_file(action, b"".join(pending) if pending is not None else b"")
+                pending = None
+                continue
             if pending is not None:
                 self.send(pending[0] if len(pending) == 1 else b"".join(pending))
                 pending = None
@@ -123,8 +127,6 @@ class Driver:
                 self.begin(action)
             case Tell(data):
                 self.tell(data)
-            case Send():
-                self.send_file(action)
             case StartTls():
                 self.start_tls()
             case _:
@@ -146,7 +148,8 @@ class Driver:
     def send(self, data: bytes) -> None:
         raise NotImplementedError
 
-    def send_file(self, part: Send) -> None:
+    def send_file(self, part: Send, head: bytes = b"") -> None:
+        """Send `head`, and a part of a file right behind it."""
         raise NotImplementedError
 
     def finish(self, reason: str, reset: bool = False, how: str = FIN) -> None:

@@ -80,7 +80,8 @@ class StreamSession:
 
     async def close(self) -> None:
         """End the connection after what was sent (FIN)."""
-        self._stream.finish("the service closed")
+        self._ended = True
+        self._stream.end_session(self, None)  # the protocol may owe the peer an end of its own
 
     def wake(self) -> None:
         """Let a `receive` that waits, else the next one, return None at once. For any thread."""

@@ -12,19 +12,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
-import struct
 from collections.abc import Callable
 from time import time
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, cast
 
 from sockwright.binding import Refusal
 from sockwright.config import duration_text
-from sockwright.conversation import Begin, Conversation, Note, Send
+from sockwright.conversation import Actions, Begin, Conversation, Note, Send
 from sockwright.endpoint import Peer
+from sockwright.faults.plan import Plan, Row
 from sockwright.journal.records import (
     ENDED,
     ERROR,
+    FAULT,
     FIN,
     NOTE,
     RECEIVED,
@@ -35,35 +37,29 @@ from sockwright.journal.records import (
     Ended,
 )
 from sockwright.transport.driver import Driver
+from sockwright.transport.limits import RESET_ON_CLOSE
+from sockwright.transport.pipe import Outlet, Pipe, between
+from sockwright.transport.sending import KEPT, Sending, read_at, trouble_of
 from sockwright.transport.sessions import StreamSession
 
 if TYPE_CHECKING:
     from sockwright.transport.doors import StreamServer
 
-# SO_LINGER on, zero seconds: close() sends RST and throws away what is unsent.
-_RESET = struct.pack("ii", 1, 0)
-
-
-class Pipe(Protocol):
-    """Where faults stand: between the wire and the conversation, one per direction. None: not in the way."""
-
-    def feed(self, data: bytes, now: float) -> None: ...
-
-    def end(self, now: float) -> None: ...
-
-    def close(self) -> None: ...
+_NEVER = float("inf")
 
 
 class Stream(Driver, asyncio.Protocol):
     """One connection, as the loop's protocol object. The hot path goes through `turns`."""
 
     __slots__ = (
+        "_count",
         "_feed",
         "_how",
         "_keep",
         "_linger_until",
         "_reading",
         "_reason",
+        "_sending",
         "_session",
         "_session_task",
         "_stalled",
@@ -84,6 +80,7 @@ class Stream(Driver, asyncio.Protocol):
         "peer_done",
         "received",
         "received_chunks",
+        "secure",
         "sent",
         "sent_chunks",
         "server",
@@ -118,6 +115,8 @@ class Stream(Driver, asyncio.Protocol):
         self._stalled = 0.0
         self._swallowed = 0
         self._watched = False
+        self._sending: Sending | None = None  # where a file was ever sent
+        self.secure = False
         self._session: StreamSession | None = None
         self._session_task: asyncio.Task[None] | None = None
         self._writable: asyncio.Future[None] | None = None
@@ -125,6 +124,9 @@ class Stream(Driver, asyncio.Protocol):
         self.write: Callable[[bytes], None] | None = None
         self.last = now = time()
         self.number = server.journal.begin(now, server.opened(sock, peer))
+        self._count = server.total
+        if server.plan is not None:
+            self._bend(server.plan, sock)
 
     # -- what the loop tells us
 
@@ -137,6 +139,7 @@ class Stream(Driver, asyncio.Protocol):
         self.server.streams[self] = None
         tls = transport.get_extra_info("ssl_object")
         if tls is not None:
+            self.secure = True
             cipher = tls.cipher()
             about = {"version": tls.version(), "cipher": cipher[0] if cipher else ""}
             self.journal.append((NOTE, self.number, time(), ("tls", about), 0))
@@ -199,6 +202,7 @@ class Stream(Driver, asyncio.Protocol):
     def eof_received(self) -> bool:
         self._turn.run()
         now = time()
+        self.append((RECEIVED, self.number, now, b"", 0))  # no bytes: the peer's FIN
         if not self._who:
             self._who, self._how = "peer", FIN
         if self.inbound is not None:
@@ -212,6 +216,8 @@ class Stream(Driver, asyncio.Protocol):
         """Tell the conversation of the peer's FIN; behind the inbound pipe where there is one."""
         self.peer_done = True
         self.last = now
+        if self._sending is not None and self._sending.busy and self.closing:
+            return  # what is owed still goes out
         if self.closing:
             self._hang_up()
         else:
@@ -233,6 +239,8 @@ class Stream(Driver, asyncio.Protocol):
                 pipe.close()
         if self._session is not None:
             self._session.tell(b"")
+        if self._sending is not None:
+            self.sent -= self._sending.close()
         self._release_writer()
         self.write = None
         self.record_end()
@@ -240,13 +248,127 @@ class Stream(Driver, asyncio.Protocol):
         server.gone(self.peer)
 
     def pause_writing(self) -> None:
+        if self._sending is not None:
+            self._sending.paused = True
         self.choked = True
         self._stalled = time()
+        if self.outbound is not None:
+            self.outbound.hold(True)
         self._pace()
 
     def resume_writing(self) -> None:
+        if self._sending is not None:
+            self._sending.resumed()
+            if self._sending.busy:
+                return
+        outbound = self.outbound
+        if outbound is not None:
+            outbound.hold(False)
+            if outbound.full:
+                self._stalled = _NEVER
+                return
         self.choked = False
         self._release_writer()
+        if self._sending is not None and self.is_open and not self.conversation.congested:
+            self.perform(self.conversation.taken(time()))
+        self._pace()
+        self._taken()
+
+    # -- faults
+
+    def _bend(self, plan: Plan, sock: socket.socket) -> None:
+        """Put the faults of a new connection in the way, and tell what it met at the door."""
+        met = self.server.met.pop(sock, None)
+        if met is not None:
+            self.journal.append((FAULT, self.number, self.last, (met[0], "to client", met[1]), 0))
+        self._stand(*plan.rows(self._count))
+
+    def bend(self, plan: Plan | None) -> bool:
+        """Change the faults of an open connection as far as that is possible; tell whether anything changed."""
+        if self.write is None:
+            return False
+        self._turn.run()  # what was read before the change
+        rows = (None, None) if plan is None else plan.rows(self._count, live=True)
+        if rows == (None, None) and self.inbound is None and self.outbound is None:
+            return False
+        self._stand(*rows)
+        return True
+
+    def _stand(self, up: Row | None, down: Row | None) -> None:
+        for name, row in (("inbound", up), ("outbound", down)):
+            pipe: Pipe | None = getattr(self, name)
+            if pipe is not None:
+                pipe.change(row)
+            elif row is not None:
+                setattr(self, name, self._pipe(name, row))
+        self._choose_inline()
+
+    def _choose_inline(self) -> None:
+        """Take the hot path: plain without faults, past a pipe that would do nothing with one."""
+        if self.closing:
+            return
+        inline, timely, outbound = self.conversation.inline, self.conversation.timely, self.outbound
+        if outbound is not None:
+            inline = between(inline, outbound, self._answer_made) if inline is not None else None
+            timely = between(timely, outbound, self._answer_made) if timely is not None else None
+        self.inline, self.timely = inline, timely
+
+    def _answer_made(self, answer: bytes) -> None:
+        """Let the next delivery bring this answer: it was made on the hot path, where a fault had a say in it."""
+
+        def feed(data: bytes, now: float) -> Actions:
+            self._feed = self.conversation.feed
+            return (answer,)
+
+        self._feed = feed
+
+    def _pipe(self, name: str, row: Row) -> Pipe:
+        inbound = name == "inbound"
+        way = "to server" if inbound else "to client"
+
+        def fired(fault: str, why: str) -> None:
+            self.journal.append((FAULT, self.number, time(), (fault, way, why), 0))
+
+        def healed() -> None:
+            setattr(self, name, None)
+            self._choose_inline()
+
+        if inbound:
+            return Pipe(row, Outlet(self._deliver_late, self._end_late, self._break, fired, self._paced, healed))
+        return Pipe(row, Outlet(self._emit_late, self._emit_end_late, self._break, fired, self._outpaced, healed))
+
+    def _deliver_late(self, data: bytes) -> None:
+        self.last = now = time()
+        self.deliver(data, now)
+
+    def _end_late(self, closes: bool) -> None:
+        self.deliver_end(time())
+
+    def _emit_late(self, data: bytes) -> None:
+        self.last = time()
+        self.emit(data)
+
+    def _emit_end_late(self, closes: bool) -> None:
+        if closes and not self.closing:
+            self._who, self._how, self._reason = "us", FIN, "cut by a fault"
+            self.closing = True
+        self.emit_end()
+
+    def _break(self) -> None:
+        self._who, self._how, self._reason = "us", RST, "reset by a fault"
+        self.reset()
+
+    def _paced(self, full: bool) -> None:
+        self._pace()
+
+    def _outpaced(self, full: bool) -> None:
+        """The outbound pipe holds so much that nobody should say more, or has room again."""
+        if full:
+            self.choked = True
+            self._stalled = _NEVER  # that is us, and no peer that takes nothing
+        else:
+            self.choked = False
+            self._release_writer()
         self._pace()
         self._taken()
 
@@ -257,10 +379,12 @@ class Stream(Driver, asyncio.Protocol):
         return not self.closing and self.write is not None
 
     def send(self, data: bytes) -> None:
-        if self.outbound is not None:
-            self.outbound.feed(data, self.last)
-        else:
+        if self.outbound is None:
             self.emit(data)
+        elif self._sending is not None and self._sending.busy:
+            self._sending.write(data)
+        else:
+            self.outbound.feed(data, self.last)
 
     def emit(self, data: bytes) -> None:
         """Put `data` on the wire, its record first; behind the outbound pipe where there is one."""
@@ -277,8 +401,58 @@ class Stream(Driver, asyncio.Protocol):
         else:
             write(data)
 
-    def send_file(self, part: Send) -> None:
-        raise NotImplementedError
+    def send_file(self, part: Send, head: bytes = b"") -> None:
+        """Send `head` and a part of a file behind what was sent; their records come first."""
+        if self.closing or self.write is None or not part.count:
+            os.close(part.file)
+            if head:
+                self.send(head)
+            return
+        sending = self._sending
+        if sending is None:
+            assert self._transport is not None
+            self._sending = sending = Sending(self, self._transport)
+        if self.outbound is None:  # else they are recorded behind the pipe
+            self.write = sending.write
+            if head:
+                self._record_sent(head, len(head))
+            beginning = read_at(part.file, min(part.count, KEPT), part.offset)
+            self._record_sent(beginning, part.count)
+        if self._turn.running:
+            self._turn.writes.append((sending.put, (head, part)))
+        else:
+            sending.put((head, part))
+
+    def _record_sent(self, data: bytes, size: int) -> None:
+        self.sent += size
+        self.sent_chunks += 1
+        self.append((SENT, self.number, self.last, data if len(data) <= 1024 else self.kept(data), size))
+
+    def held_up(self) -> None:
+        """A file is on its way: read nothing more until it is sent."""
+        self.choked = True
+        self._stalled = time()
+        self._pace()
+
+    def progressed(self, now: float) -> None:
+        """The peer took some of a file."""
+        self.last = self._stalled = now
+
+    def relieved(self) -> None:
+        """All that was behind a file is sent as well: go on, unless the loop still waits for the peer."""
+        sending = self._sending
+        if sending is not None and not sending.busy and not sending.paused and self.write is not None:
+            self.resume_writing()
+
+    def broken(self, gone: OSError | None) -> None:
+        """A file cannot be sent to its end: break off, since what came cannot be told from the whole otherwise."""
+        words, how = trouble_of(gone)
+        self._who, self._how, self._reason = "us", how, words
+        if isinstance(gone, ConnectionError):
+            self._who, self._how, self._reason = "peer", RST, ""
+        self.closing = True
+        if self._transport is not None:
+            self._transport.abort()
 
     def finish(self, reason: str, reset: bool = False, how: str = FIN) -> None:
         """End the connection: after what was sent a FIN, and nothing that still comes is read by anybody."""
@@ -292,6 +466,14 @@ class Stream(Driver, asyncio.Protocol):
             return
         self.closing = True
         self.inline = self.timely = None
+        self._turn.flush()
+        if self._sending is not None and self._sending.busy:
+            self._sending.end()
+        else:
+            self.end_now()
+
+    def end_now(self) -> None:
+        """End what we say, nothing of ours being on its way any more."""
         if self.outbound is not None:
             self.outbound.end(self.last)
         else:
@@ -325,7 +507,7 @@ class Stream(Driver, asyncio.Protocol):
         self._who = self._who or "us"
         if self.sock is not None:
             with contextlib.suppress(OSError):
-                self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+                self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
         if self._transport is not None:
             self._transport.abort()
 
@@ -342,11 +524,15 @@ class Stream(Driver, asyncio.Protocol):
         if refusal is not None and refusal.trace:
             about = {"message": refusal.message, "trace": refusal.trace}
             self.journal.append((NOTE, self.number, time(), ("failed", about), 0))
+        self.end_session(session, refusal)
+
+    def end_session(self, session: StreamSession, refusal: Refusal | None) -> None:
+        """Tell the conversation that `session` is over, once: it returned, failed, or closed of itself."""
         if self._session is session:
             self._session = None
-        if self.is_open:
-            self.last = now = time()
-            self.perform(self.conversation.session_ended(refusal, now))
+            if self.is_open:
+                self.last = now = time()
+                self.perform(self.conversation.session_ended(refusal, now))
 
     def tell(self, data: bytes) -> None:
         if self._session is not None:
@@ -398,6 +584,7 @@ class Stream(Driver, asyncio.Protocol):
         if transport is None or transport.is_closing():
             return
         full = self._session is not None and self._session.full
+        full = full or (self.inbound is not None and self.inbound.full)
         wanted = self.closing or not (self.choked or full or self.conversation.congested)
         if wanted is not self._reading:
             self._reading = wanted
@@ -428,9 +615,14 @@ class Stream(Driver, asyncio.Protocol):
                     return  # our answer is still on its way
                 assert self._transport is not None
                 self._transport.abort() if self.choked else self._hang_up()
+            elif self._stuck(now):
+                self.reset()
             return
         deadline = self.conversation.deadline
-        if deadline is not None and now >= deadline:
+        if self._sending is not None and self._sending.busy:
+            if self._stuck(now):
+                self.reset()
+        elif deadline is not None and now >= deadline:
             self.perform(self.conversation.expired(now))
         elif self.choked and now - self._stalled > limits.write_stall:
             self._who, self._how = "us", TIMEOUT
@@ -438,6 +630,14 @@ class Stream(Driver, asyncio.Protocol):
             self.reset()
         elif now - self.last > limits.idle and not self._watched:
             self.finish(f"idle for {duration_text(limits.idle)}", how=TIMEOUT)
+
+    def _stuck(self, now: float) -> bool:
+        """Tell whether a file is on its way and the peer takes nothing of it."""
+        if self._sending is None or not self._sending.busy or now - self._stalled <= self.server.limits.write_stall:
+            return False
+        self._who, self._how = "us", TIMEOUT
+        self._reason = f"the peer took nothing for {duration_text(self.server.limits.write_stall)}"
+        return True
 
     def retire(self, now: float) -> None:
         """The bench shuts down: let the conversation say goodbye, and a session end."""
