@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sockwright import __version__, config, stores
+from sockwright import __version__, config, services, stores
 from sockwright.cli import flags, manners, settings
 from sockwright.endpoint import parse
 from sockwright.errors import ConfigError
@@ -97,14 +97,16 @@ def open_journal(options: Mapping[str, Any], command: str) -> Journal:
     )
 
 
-def open_state(options: Mapping[str, Any]) -> Store:
+def open_state(postings: Sequence[Posting], options: Mapping[str, Any]) -> Store:
     """Return the store that `--store` names; without it `state.db` in the user's data folder.
 
-    Where the latter cannot be had, state stays in memory, which is said.
+    Where the latter cannot be had, state stays in memory, which is said; where nobody has a use for it, it is not made.
 
     Raises: Stop for a `--store` that is not there.
     """
     url = options.get("store")
+    if not url and not any(services.keeps_state(name) for one in postings for name in one.services):
+        return stores.open_store("memory")
     try:
         store = stores.open_store(url or str(config.home().data / "state.db"))
         if store.warning:
@@ -121,7 +123,7 @@ def run(
     postings: Sequence[Posting], *, title: str, show: Show | None = None, move: bool = False, **options: Any
 ) -> int:
     """Run a bench with `postings` until SIGINT or SIGTERM; return the exit code."""
-    store = open_state(options)
+    store = open_state(postings, options)
     journal = open_journal(options, title)
     mailbox: Mailbox | None = None
     try:

@@ -136,11 +136,12 @@ class Lines(Dialogue):
     def _line_inline(self, lines: framing.Lines, answer: Callable[[bytes], bytes]) -> Callable[[bytes], bytes | None]:
         """Return what answers whole lines in one call: one split and one write for all that a read brought."""
         longest = self._limits.longest_frame
+        rest = lines.rest
         passed = 0  # bytes that `lines` has not seen
 
         def inline(data: bytes) -> bytes | None:
             nonlocal passed
-            if data[-1] != _LF or len(data) > longest or lines.pending or lines.broken is not None:
+            if data[-1] != _LF or len(data) > longest or rest or lines.broken is not None:
                 lines.skip(passed)
                 passed = 0
                 return None

@@ -36,6 +36,15 @@ SERVICES: Mapping[str, tuple[str, str]] = {
 TAKES_ARGUMENT = frozenset({"files"})
 
 
+# Built-in services that have no use for a store that outlives the process, or is shared.
+_STATELESS = frozenset(SERVICES) - {"codebook", "people"}
+
+
+def keeps_state(name: str) -> bool:
+    """Tell whether the service `name` may keep something in the store; of somebody else's nobody knows."""
+    return name not in _STATELESS and ":" not in name
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """What a service may lean on: `now` (seconds since the epoch) and the bench's store.

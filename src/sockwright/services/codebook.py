@@ -78,7 +78,7 @@ def entry_of(word: str, plain: str) -> tuple[bytes, bytes]:
 class Book:
     """One book in memory. `find` and `find_plain` take and return UTF-8; None is unknown."""
 
-    __slots__ = ("_back", "_folded", "_odd", "get", "revision", "unsayable", "words")
+    __slots__ = ("_back", "_folded", "_odd", "revision", "unsayable", "words")
 
     def __init__(self, revision: int, words: dict[bytes, bytes]) -> None:
         self.revision = revision
@@ -91,7 +91,6 @@ class Book:
         self.unsayable = {plain for plain in words.values() if _is_unsayable(plain)}
         for word in [word for word in words if word[:1] in (b"[", b"{")]:
             self._odd[word] = words.pop(word)
-        self.get: Callable[[bytes], bytes | None] = words.get
 
     def __len__(self) -> int:
         return len(self.words) + len(self._odd)
@@ -168,7 +167,7 @@ def _as_written(asked: str, found: str) -> str:
 
 
 class Shelf:
-    """All books of a store, in memory. `get` looks in the book that is meant where none is named.
+    """All books of a store, in memory. `known` are the words of the book that is meant where none is named.
 
     While the state is unavailable nothing is answered: another node may have changed it meanwhile.
     """
@@ -178,7 +177,7 @@ class Shelf:
         self._books: dict[str, Book] = {}
         self._trouble = ""
         self.book: Book | None = None
-        self.get: Callable[[bytes], bytes | None] = _NO_WORDS.get
+        self.known: Mapping[bytes, bytes] = _NO_WORDS
         self.unsayable: set[bytes] = set()
         store.follow(Follower(changed=self._changed, trouble=self._troubled))
         if store.fresh:
@@ -200,8 +199,7 @@ class Shelf:
         """Point the fast way at the book that is meant where none is named."""
         book = self._books.get(DEFAULT) or self._books.get(SAMPLE)
         self.book = book
-        usable = book is not None and not self._trouble
-        self.get = book.get if book is not None and usable else _NO_WORDS.get
+        self.known = book.words if book is not None and not self._trouble else _NO_WORDS
         self.unsayable = book.unsayable if book is not None else set()
 
     def _changed(self, changes: Sequence[Change]) -> None:
@@ -276,8 +274,9 @@ _read_list = msgspec.json.Decoder(list[str]).decode
 _read_asked = msgspec.json.Decoder(_Asked).decode
 
 
-def _by_line(shelf: Shelf, line: bytes, words: list[bytes]) -> bytes:
+def _by_line(shelf: Shelf, line: bytes) -> bytes:
     """Answer what the fast way could not: JSON, unknown words, words written otherwise."""
+    words = line.split()
     if len(words) > MOST_WORDS:
         raise ServiceError(
             f"{len(words)} words came; {MOST_WORDS} are the limit of one list, so send several", code=413
@@ -319,14 +318,14 @@ def offer(context: Context) -> Sequence[Service]:
     @service(name="codebook", blocking=False, only="line")
     def decode_line(line: bytes) -> bytes:
         """Decipher a list as text: words apart by blanks, or JSON."""
-        words = line.split()
+        known = shelf.known
         try:
-            answer = join(map(shelf.get, words))  # type: ignore[arg-type]  # None is what the TypeError is for
-        except TypeError:
-            return _by_line(shelf, line, words)
-        if len(words) > MOST_WORDS or (shelf.unsayable and not shelf.unsayable.isdisjoint(map(shelf.get, words))):
-            return _by_line(shelf, line, words)
-        return answer
+            answers = [known[word] for word in line.split()]
+        except KeyError:
+            return _by_line(shelf, line)
+        if len(answers) > MOST_WORDS or (shelf.unsayable and not shelf.unsayable.isdisjoint(answers)):
+            return _by_line(shelf, line)
+        return join(answers)
 
     @service(blocking=False)
     def decode(words: list[str], book: str = "") -> list[str | None]:
