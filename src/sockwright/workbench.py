@@ -89,7 +89,8 @@ class Workbench:
         self.listening: list[Listening] = []
         self._staff = staff
         self._trouble = trouble
-        self._context = services.Context(now=time.time, store=store)
+        self._stopping = asyncio.Event()
+        self._context = services.Context(now=time.time, sleep=self._sleep, store=store)
         self._offered: dict[str, Sequence[Service]] = {}
         self._most = most_connections(limits.connections, raise_descriptor_limit())
         self._own_ports: set[int] = set()
@@ -166,8 +167,14 @@ class Workbench:
             trouble=self._trouble,
         )
 
+    async def _sleep(self, seconds: float) -> None:
+        if seconds > 0:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), seconds)
+
     async def stop(self, grace: float) -> None:
         """Close every door, let conversations end within `grace` seconds, then end them."""
+        self._stopping.set()
         for listening in self.listening:
             listening.server.close_door()
         await asyncio.gather(*(listening.server.stop(grace) for listening in self.listening))

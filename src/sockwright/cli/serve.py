@@ -9,7 +9,7 @@ import click
 from sockwright.cli import manners
 
 EXAMPLES = """\b
-SERVICE is one of echo, discard, time, greet, symbols, parity, hello, files:DIR, or a function of your own:
+SERVICE is one of echo, discard, time, greet, symbols, parity, hello, probes, files:DIR, or a function of your own:
 the signature alone makes it a service, over any protocol.
 
 \b

@@ -7,7 +7,7 @@ one spoken where a protocol has no names. Somebody else's comes by the entry poi
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -24,6 +24,7 @@ SERVICES: Mapping[str, tuple[str, str]] = {
     "symbols": ("symbols", "a stream of the last symbol the peer sent"),
     "files": ("files", "http: the files of a folder, as files:DIR"),
     "hello": ("hello", "http: Hello World! to every GET"),
+    "probes": ("probes", "http: answers for testing clients, at httpbin's paths"),
     "parity": ("parity", "is_even: the lecture's call"),
     "validator1": ("validator1", "the nine calls of the XML-RPC validation suite"),
 }
@@ -31,11 +32,17 @@ SERVICES: Mapping[str, tuple[str, str]] = {
 TAKES_ARGUMENT = frozenset({"files"})
 
 
+async def _no_sleep(seconds: float) -> None:
+    """There is no clock."""
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a service may lean on: `now` (seconds since the epoch) and the bench's store, where it has one."""
+    """What a service may lean on: `now` (seconds since the epoch), `sleep`, and the bench's store, where it has one."""
 
     now: Callable[[], float]
+    # Waits so many seconds, or until the bench stops.
+    sleep: Callable[[float], Awaitable[None]] = _no_sleep
     store: Any = None
     extra: Mapping[str, Any] = field(default_factory=dict)
 
