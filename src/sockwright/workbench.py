@@ -104,7 +104,10 @@ class Workbench:
         self.breaking = Breaking(journal.run.seed)
         self._staff = staff
         self._trouble = trouble
-        self.context = services.Context(now=time.time, store=store or MemoryStore(), extra=dict(extra or {}))
+        self._stopping = asyncio.Event()
+        self.context = services.Context(
+            now=time.time, sleep=self._sleep, store=store or MemoryStore(), extra=dict(extra or {})
+        )
         self._offered: dict[str, Sequence[Service]] = {}
         self._most = most_connections(limits.connections, raise_descriptor_limit())
         self._own_ports: set[int] = set()
@@ -221,9 +224,15 @@ class Workbench:
             trouble=self._trouble,
         )
 
+    async def _sleep(self, seconds: float) -> None:
+        if seconds > 0:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), seconds)
+
     async def stop(self, grace: float) -> None:
         """Close every door, let conversations end within `grace` seconds, then end them."""
         self.breaking.close()
+        self._stopping.set()
         for listening in self.listening:
             listening.server.close_door()
         await asyncio.gather(*(listening.server.stop(grace) for listening in self.listening))

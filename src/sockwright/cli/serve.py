@@ -9,7 +9,7 @@ import click
 from sockwright.cli import flags, manners
 
 EXAMPLES = """\b
-SERVICE is one of echo, discard, time, greet, symbols, codebook, parity, hello, mailsink, files:DIR,
+SERVICE is one of echo, discard, time, greet, symbols, codebook, parity, hello, mailsink, probes, files:DIR,
 or a function: the signature alone makes it a service, over any protocol. A file that
 `tap --record` wrote plays its server's side.
 

@@ -28,8 +28,8 @@ TABLE: tuple[tuple[str, tuple[str, ...], tuple[str, ...], int], ...] = (
     ("mailsink", ("mailsink",), ("smtps",), 7465),
     ("codebook", ("codebook",), ("tcp", "udp"), 7053),
     ("people", ("people",), ("tcp",), 7079),
-    ("http", ("parity", "codebook", "people", "echo", "time"), ("http",), 7080),
-    ("https", ("parity", "codebook", "people", "echo", "time"), ("https",), 7443),
+    ("http", ("parity", "codebook", "people", "echo", "time", "probes"), ("http",), 7080),
+    ("https", ("parity", "codebook", "people", "echo", "time", "probes"), ("https",), 7443),
     ("xmlrpc", ("parity", "codebook", "people", "echo", "time", "validator1"), ("xmlrpc",), 7081),
 )
 
@@ -41,6 +41,9 @@ LECTURE: tuple[tuple[str, tuple[str, ...], tuple[str, ...], int], ...] = (
     ("hello", ("hello",), ("http",), 8080),
     ("xmlrpc", ("parity",), ("xmlrpc",), 8000),
 )
+
+# Here the root is for files.
+SETTINGS = {"probes": {"prefixes": ("/probe",)}}
 
 EXAMPLES = """\b
 Examples:
@@ -104,7 +107,7 @@ def chosen(table: Sequence[tuple[str, tuple[str, ...], tuple[str, ...], int]], o
                 f"There are: {', '.join(sorted(known - {str(row[3]) for row in rows}))}"
             )
     return [
-        Posting(Endpoint(scheme, LOOPBACK, port, tls=SCHEMES[scheme][1]), names, label=label)
+        Posting(Endpoint(scheme, LOOPBACK, port, tls=SCHEMES[scheme][1]), names, label=label, settings=SETTINGS)
         for label, names, scheme, port in rows
         if not wanted or {label, scheme, str(port)} & set(wanted)
     ]
@@ -118,7 +121,7 @@ def _with_files(posting: Posting, folder: str | None, settings: dict[str, object
         return posting
     files = f"files:{folder}"
     names = tuple(name for name in posting.services if name != "files")
-    return replace(posting, services=(*names, files), settings={files: settings} if settings else {})
+    return replace(posting, services=(*names, files), settings={**posting.settings, files: settings})
 
 
 def _show(listening: Sequence[Listening], journal: Journal, *, lan: bool) -> None:

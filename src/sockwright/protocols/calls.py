@@ -20,7 +20,7 @@ import msgspec
 
 from sockwright.binding import Arguments, Outcome, Refusal, Service, attempt, type_name
 from sockwright.config import suggest
-from sockwright.conversation import Invoke, Note, failed
+from sockwright.conversation import Begin, Invoke, Note, failed
 from sockwright.errors import ServiceError
 from sockwright.protocols.routes import Answer, Call, Handler, Noted, Route, Stream
 from sockwright.wire.exchange import BYTES, JSON, Request, Response, json_of, response_of
@@ -67,6 +67,8 @@ def handler_of(service: Service) -> Handler:
             return answer
         if type(answer) is Invoke:  # it knows better who shall answer this one
             return Call(answer.service, answer.batch[0], _handled)
+        if type(answer) is Begin:  # it is said piece by piece
+            return Stream(answer.service, answer.extra.get("head"), answer.extra)
         return response_of(answer)
 
     return handle

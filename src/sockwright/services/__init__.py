@@ -7,7 +7,7 @@ one spoken where a protocol has no names. Somebody else's comes by the entry poi
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -29,6 +29,7 @@ SERVICES: Mapping[str, tuple[str, str]] = {
     "hello": ("hello", "http: Hello World! to every GET"),
     "codebook": ("codebook", "a list of enciphered words in, the plain words out"),
     "people": ("people", "a peer says who it is and stays; all see who is connected"),
+    "probes": ("probes", "http: answers for testing clients, at httpbin's paths"),
     "parity": ("parity", "is_even: the lecture's call"),
     "validator1": ("validator1", "the nine calls of the XML-RPC validation suite"),
 }
@@ -45,15 +46,21 @@ def keeps_state(name: str) -> bool:
     return name not in _STATELESS and ":" not in name
 
 
+async def _no_sleep(seconds: float) -> None:
+    """There is no clock."""
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a service may lean on: `now` (seconds since the epoch) and the bench's store.
+    """What a service may lean on: `now` (seconds since the epoch), `sleep`, and the bench's store.
 
     `extra` is what services leave there for others to find, by name; `settings` what was said to this service alone
     (`files:DIR` has an `argument`).
     """
 
     now: Callable[[], float]
+    # Waits so many seconds, or until the bench stops.
+    sleep: Callable[[float], Awaitable[None]] = _no_sleep
     store: Store = field(default_factory=MemoryStore)
     extra: dict[str, Any] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
