@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 
 from sockwright.errors import ConfigError
-from sockwright.journal.file import APPLICATION
 from sockwright.journal.journal import Journal
 from sockwright.journal.limits import Limits
 from sockwright.journal.reader import Reader
 from sockwright.journal.records import ENDED, FIN, RECEIVED, Ended, Opened
+from sockwright.journal.schema import APPLICATION
 
 OPEN = Opened("tcp", "echo", "tcp://127.0.0.1:7007", "127.0.0.1:7007", "127.0.0.1:51044")
 NOW = float(int(time.time()))  # what is a week old would be trimmed
@@ -165,6 +165,26 @@ def test_runs_that_share_the_file_never_use_a_number_twice(path: Path) -> None:
     last.close()
 
 
+def test_numbers_used_without_asking_never_take_somebody_else_s(path: Path) -> None:
+    journal = Journal(path, limits=Limits(numbers=10, tick=0.2, idle_tick=0.2))
+    with Other(path) as other:  # has the thousand behind ours
+        mine = [converse(journal) for _ in range(3000)]  # faster than anybody can reserve
+        theirs = [other.converse() for _ in range(30)]
+        journal.flush()
+        theirs.append(other.converse())
+        other.end()
+    mine.append(converse(journal))
+    journal.flush()
+    assert mine == sorted(mine)
+    with Reader(path) as reader:
+        listed = {one.number: one.opened.service for one in reader.connections()}
+    assert {number for number, service in listed.items() if service == "greet"} == set(theirs)
+    assert {number for number, service in listed.items() if service == "echo"} == set(mine) & set(listed) - set(theirs)
+    assert mine[-1] in listed
+    assert journal.unlisted == len(mine) + len(theirs) - len(listed)
+    journal.close()
+
+
 def test_a_run_that_was_killed_leaves_a_whole_file_and_its_numbers(path: Path) -> None:
     """kill -9, again and again: what was committed is there, and the next run goes on behind it."""
     told = []
@@ -285,6 +305,29 @@ def test_a_broken_file_is_told_and_a_new_one_is_made_once_it_is_gone(path: Path,
     journal.close()
 
 
+def test_a_file_that_is_damaged_inside_is_told_once(path: Path) -> None:
+    journal = Journal(path)
+    for _ in range(20):
+        converse(journal, b"x" * 50_000)
+        journal.flush()
+    journal.close()
+    with path.open("r+b") as file:
+        file.seek(16384)
+        file.write(os.urandom(path.stat().st_size - 16384))
+    said: list[str] = []
+    journal = Journal(path, limits=QUICK, complain=said.append)
+    number = converse(journal)
+    journal.flush()
+    wait_until(lambda: said)
+    for _ in range(20):
+        journal.flush()
+        time.sleep(0.01)  # some attempts more
+    assert len(said) == 1
+    assert "is broken, or not a journal; records stay in memory" in said[0]
+    assert journal.connection(number) is not None
+    journal.close()
+
+
 def test_a_newer_version_is_left_alone(path: Path) -> None:
     with sqlite3.connect(path) as db:
         db.execute(f"PRAGMA application_id = {APPLICATION}")
@@ -311,10 +354,11 @@ def test_a_folder_that_cannot_be_is_told(tmp_path: Path) -> None:
 def test_a_full_disk_is_told_once_and_forgotten_when_there_is_room(path: Path) -> None:
     said: list[str] = []
     journal = Journal(path, limits=QUICK, complain=said.append)
-    assert journal._file is not None
     converse(journal)
     journal.flush()
-    db = journal._file._db
+    assert journal._writer is not None
+    assert journal._writer._file is not None
+    db = journal._writer._file._db
     pages = db.execute("PRAGMA page_count").fetchone()[0]
     db.execute(f"PRAGMA max_page_count = {pages + 1}")  # SQLite's own "disk full", for this connection alone
     number = converse(journal, b"x" * 200_000)
@@ -348,6 +392,27 @@ def test_a_locked_file_delays_nobody_but_the_file(path: Path) -> None:
     assert said[1:] == [""]
     assert number in numbers(path)
     journal.close()
+
+
+def test_what_waits_for_a_locked_file_is_bounded_and_what_was_let_go_is_counted(path: Path) -> None:
+    journal = Journal(path, limits=Limits(busy=0.05, tick=0.01, idle_tick=0.01, memory=100_000))
+    lock = sqlite3.connect(path, isolation_level=None)
+    lock.execute("BEGIN IMMEDIATE")
+    number = journal.begin(NOW, OPEN)
+    for _ in range(30):
+        journal.append((RECEIVED, number, NOW, b"z" * 20_000, 20_000))
+        journal.flush()
+    lock.execute("ROLLBACK")
+    lock.close()
+    journal.append((ENDED, number, NOW, Ended("peer", FIN, "", 600_000, 30, 0, 0), 0))
+    wait_until(lambda: not journal.trouble)
+    journal.close()
+    with Reader(path) as reader:
+        connection = reader.connection(number)
+        assert connection is not None
+        transcript = reader.transcript(connection)
+        assert transcript.kept("received").chunks < 10
+        assert connection.omitted == transcript.missing("received").chunks
 
 
 def test_a_file_that_is_removed_under_us_is_made_anew(path: Path) -> None:

@@ -274,9 +274,11 @@ def test_json_may_say_more_of_its_type() -> None:
     "fields", [{"Origin": "http://evil.example"}, {"Host": "evil.example"}, {"Sec-Fetch-Site": "cross-site"}]
 )
 def test_foreign_pages_are_refused(method: str, target: str, content: bytes | None, fields: dict[str, str]) -> None:
-    status, answer = Site().ask(method, target, content, fields)
+    site = Site()
+    status, answer = site.ask(method, target, content, fields)
     assert status == 403
     assert list(answer) == ["error"]
+    assert [action.kind for action in site.actions if isinstance(action, Note)] == ["refused"]
 
 
 def test_no_leave_is_given_to_other_origins() -> None:

@@ -12,8 +12,9 @@ import pytest
 from sockwright.binding import Arguments, Refusal, service, service_of
 from sockwright.conversation import Action, Begin, Close, Invoke, Note, Send, Tell
 from sockwright.errors import ServiceError
-from sockwright.protocols.http import AHEAD, BEHIND, Http, Limits, Site, date
+from sockwright.protocols.http import AHEAD, BEHIND, Http
 from sockwright.protocols.routes import Answer, Call, Route, Routes, Stream
+from sockwright.protocols.site import Limits, Site, date
 from sockwright.session import Session
 from sockwright.wire.exchange import FilePart, Request, Response
 from sockwright.wire.http1 import End, ResponseHead, ResponseReader
@@ -882,6 +883,33 @@ def test_an_early_refusal_does_not_wait_for_the_content() -> None:
     assert statuses(bench) == [401]
     assert b"100 Continue" not in bench.bytes
     assert bench.closed
+
+
+def test_content_that_came_while_an_early_handler_asked_goes_to_its_session_alone() -> None:
+    """A handler may first ask a service (whether this one may upload, say), and then begin a session or refuse."""
+    asked = service_of(slow, "test")
+
+    def handle(request: Request) -> Answer:
+        return Call(asked, Arguments((1,)), lambda may: Stream(SESSION, Response("")) if may else Response("no", 401))
+
+    bench = Bench(Route("", "/", handle, early=True))
+    post = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n"
+    (invoke,) = bench.feed(post + b"abc")
+    assert isinstance(invoke, Invoke)
+    bench.actions += bench.http.answered(invoke.ticket, (False,), NOW)
+    assert statuses(bench) == [401]
+    assert not bench.closed, "all of it had come"
+    (invoke,) = bench.feed(post + b"d")
+    assert isinstance(invoke, Invoke)
+    bench.feed(b"e")
+    came = list(bench.http.answered(invoke.ticket, (True,), NOW))
+    came += bench.feed(b"f")
+    assert [action for action in came if isinstance(action, Tell)] == [Tell(b"d"), Tell(b"e"), Tell(b"f"), Tell(b"")]
+    refused = Bench(Route("", "/", handle, early=True))
+    (invoke,) = refused.feed(post + b"a")
+    assert isinstance(invoke, Invoke)
+    refused.actions += refused.http.answered(invoke.ticket, (False,), NOW)
+    assert refused.closed, "what is still to come cannot be told from a request"
 
 
 def test_a_route_has_its_own_limit_of_content() -> None:

@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 from tests.sockets import dial, ended, read_all, read_exactly, records, reset, until
 
-from sockwright.endpoint import Peer
+from sockwright.endpoint import Peer, parse
 from sockwright.journal.records import EXCHANGED, NOTE, RECEIVED, SENT
 from sockwright.transport.limits import Limits
 from sockwright.wire.http1 import End, ResponseReader
-from sockwright.workbench import BenchThread
+from sockwright.workbench import BenchThread, Posting
 
 SERVICES = '''
 import asyncio
@@ -281,6 +281,22 @@ def test_half_sent_heads_hold_nobody_up(bench: BenchThread, hello: Peer) -> None
     finally:
         for sock in lazy:
             sock.close()
+
+
+def test_a_dripping_head_and_a_dripping_content_are_told_when_time_is_over(bench: BenchThread) -> None:
+    limits = {"head_time": "300ms", "body_grace": "300ms"}
+    peer = bench.listen(Posting(parse("http://:0"), ("parity",), limits=limits)).server.addresses[0]
+    for begun in (
+        b"POST / HTTP/1.1\r\nHost: loc",
+        b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n[1",
+    ):
+        with dial(peer) as sock:
+            sock.sendall(begun)
+            answer = read_all(sock)
+        assert answer.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
+        assert b"\r\nConnection: close\r\n" in answer
+    assert [note["status"] for note in notes(bench, "limit")] == [408, 408]
+    assert ended(bench.journal).how == "time-out"
 
 
 def test_a_reset_at_any_moment_harms_nobody(bench: BenchThread, own: Callable[[str], str]) -> None:

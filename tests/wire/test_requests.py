@@ -9,8 +9,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sockwright.errors import PeerError
-from sockwright.protocols.http import Http, Site
+from sockwright.protocols.http import Http
 from sockwright.protocols.routes import Route, Routes
+from sockwright.protocols.site import Site
 from sockwright.wire.exchange import Request, Response
 from sockwright.wire.http1 import Sizes
 from sockwright.wire.requests import RequestHeads, check_beginning

@@ -24,6 +24,7 @@ from sockwright.client.exchanges import wait_of
 from sockwright.client.http import Request, Response, ask
 from sockwright.endpoint import Endpoint
 from sockwright.errors import ConfigError
+from sockwright.wire import anatomy
 from sockwright.wire.http1 import ResponseHead
 from sockwright.wire.visible import visible, visible_lines
 
@@ -189,7 +190,10 @@ def _read_stdin(wait: float, insist: bool) -> bytes:
 
 
 class _View:
-    """What is shown of a response: the content alone in a pipe, the head too on a terminal, all of both with -v."""
+    """What is shown of a response: the content alone in a pipe, the head too on a terminal, all of both with -v.
+
+    With -v a terminal shows the messages taken apart; in a pipe they are as they came, and the anatomy a remark.
+    """
 
     def __init__(self, screen: Screen, *, verbose: bool, as_json: bool) -> None:
         self._screen = screen
@@ -199,10 +203,18 @@ class _View:
 
     def show(self, response: Response, streamed: bool) -> None:
         if self._as_json:
-            manners.emit(as_json(response))
+            anatomies = {"anatomy": [anatomy.as_dict(message) for message in _messages(response)]}
+            manners.emit(as_json(response) | (anatomies if self._verbose else {}))
             return
         if self._verbose:
             for hop in (*response.hops, response):
+                if self._screen.is_terminal:
+                    for message in _messages(hop):
+                        click.echo("\n".join(anatomy.told(message, whole=True)))
+                    continue
+                for message in _messages(hop):
+                    for line in anatomy.told(message):
+                        manners.remark(line)
                 self._request(hop.request)
                 for head in hop.heads:
                     self._head(head)
@@ -255,6 +267,12 @@ class _View:
             except (ValueError, RecursionError):
                 pass
         return text.encode()
+
+
+def _messages(response: Response) -> list[anatomy.Message]:
+    """Return both messages taken apart."""
+    asked = anatomy.requests_in(response.request.head() + response.request.content)
+    return [*asked, *anatomy.response_of(response.heads, response.content, response.known_by, response.trailers)]
 
 
 def _timings(response: Response) -> str:

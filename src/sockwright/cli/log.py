@@ -21,6 +21,7 @@ Examples:
   sockwright log list                              the last 100 connections
   sockwright log list end:rst since:1h --last 0    all that were reset in the last hour
   sockwright log show 17                           who said what when
+  sockwright log show 17 --anatomy                 HTTP: every line of both messages, and what it means
   sockwright log export --as pcapng -o out.pcapng  for Wireshark
   sockwright log export proto:http -o out.har      HTTP exchanges
 
@@ -70,15 +71,21 @@ def list_command(words: tuple[str, ...], last: int, as_json: bool, journal_file:
 @click.argument("numbers", nargs=-1, required=True, metavar="N...")
 @click.option("--hex", "as_hex", is_flag=True, help="All bytes as a hexdump.")
 @click.option("--all", "whole", is_flag=True, help="Long chunks to their end.")
+@click.option("--anatomy", is_flag=True, help="HTTP: each line of the messages with its meaning.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per connection, with all its records.")
 @_journal_option
-def show_command(numbers: tuple[str, ...], as_hex: bool, whole: bool, as_json: bool, journal_file: str | None) -> None:
+def show_command(
+    numbers: tuple[str, ...], as_hex: bool, whole: bool, anatomy: bool, as_json: bool, journal_file: str | None
+) -> None:
     """Show who said what when in connection N."""
     from sockwright.journal.export.jsonl import as_dict
     from sockwright.journal.show import told
 
     with _reader(journal_file) as reader:
         for place, transcript in enumerate([_transcript(reader, number) for number in numbers]):
+            if anatomy:
+                _anatomy(transcript, place, whole, as_json)
+                continue
             if as_json:
                 click.echo(dumped(as_dict(transcript)))
                 continue
@@ -86,6 +93,40 @@ def show_command(numbers: tuple[str, ...], as_hex: bool, whole: bool, as_json: b
                 click.echo()
             for line in told(transcript, as_hex, whole):
                 click.echo(line)
+
+
+def _anatomy(transcript: Transcript, place: int, whole: bool, as_json: bool) -> None:
+    """Show a connection's HTTP messages taken apart, each request before its responses."""
+    from sockwright.wire import anatomy
+
+    connection = transcript.connection
+    if connection.opened.proto not in ("http", "https", "xmlrpc", "tcp"):
+        cure = f"sockwright log show {connection.number} shows what was said"
+        raise manners.Stop(
+            manners.WRONG, f"connection {connection.number} is {connection.opened.proto}, not HTTP", cure
+        )
+    asked = anatomy.requests_in(transcript.stream("received"))
+    methods = [message.lines[0].parts.get("method", "GET") for message in asked]
+    whole_stream = connection.until is not None and not transcript.missing("sent").size
+    ended = whole_stream and not any(chunk.is_cut for chunk in transcript.chunks("sent"))
+    answers = anatomy.responses_in(transcript.stream("sent"), methods, ended=ended)
+    if as_json:
+        both = {"requests": asked, "responses": answers}
+        shown = {name: [anatomy.as_dict(message) for message in messages] for name, messages in both.items()}
+        click.echo(dumped({"number": connection.number, **shown}))
+        return
+    if place:
+        click.echo()
+    left = list(answers)
+    for message in asked:
+        click.echo("\n".join(anatomy.told(message, whole)))
+        while left:
+            answer = left.pop(0)
+            click.echo("\n".join(anatomy.told(answer, whole)))
+            if not answer.lines[0].parts.get("status code", "").startswith("1"):
+                break
+    for answer in left:
+        click.echo("\n".join(anatomy.told(answer, whole)))
 
 
 def _transcript(reader: Reader, number: str) -> Transcript:

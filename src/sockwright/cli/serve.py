@@ -6,18 +6,21 @@ from typing import Any
 
 import click
 
-from sockwright.cli import manners
+from sockwright.cli import flags, manners
 
 EXAMPLES = """\b
-SERVICE is one of echo, discard, time, greet, symbols, parity, hello, or a function of your own:
-the signature alone makes it a service, over any protocol.
+SERVICE is one of echo, discard, time, greet, symbols, codebook, parity, hello, mailsink, probes, files:DIR,
+or a function: the signature alone makes it a service, over any protocol. A file that
+`tap --record` wrote plays its server's side.
 
 \b
 Examples:
   sockwright serve tcp://:9000 --do echo
   sockwright serve tcp://:9000 udp://:9000 --do app.py:shout
   sockwright serve http://:8080 --do hello
+  sockwright serve http://:8888 --do files:.
   sockwright serve xmlrpc://:8000 --do mypackage.calc:add
+  sockwright serve smtp://:2525 --do mailsink
   sockwright serve tcp+tls://:9443 --do echo --frame line
 """
 
@@ -31,8 +34,15 @@ Examples:
 @click.option("--max-connections", type=click.IntRange(1), metavar="N", help="Connections at once.")
 @click.option("--idle", metavar="TIME", help="Hang up on who is silent for so long (5m).")
 @click.option("--call-limit", metavar="TIME", help="Refuse a call that takes longer (10s).")
+@flags.faults()
+@click.option("--all", "hidden", is_flag=True, help="files: also what begins with a dot.")
+@click.option("--spa", is_flag=True, help="files: /index.html for paths where no file is.")
+@click.option("--cors", is_flag=True, help="files: pages of other origins may read.")
+@click.option("--auth", metavar="USER:PASSWORD", help="files: for who knows these only (SOCKWRIGHT_SERVE_AUTH).")
 @click.option("--lan", is_flag=True, help="Let others on the network in, not only this machine.")
+@click.option("--mailbox", metavar="FILE|memory", help="Where mailsink keeps mail.")
 @click.option("--no-journal", is_flag=True, help="Keep what happens in memory only.")
+@click.option("--store", metavar="URL", help="Where state is kept: a file, redis://HOST:PORT/DB, memory.")
 @click.option("--ready-file", metavar="FILE", help="Write the real endpoints there (JSON) once they answer.")
 @click.option("--quiet", "-q", is_flag=True, help="Do not print a line per connection.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
@@ -40,5 +50,21 @@ def command(endpoints: tuple[str, ...], service: str, **options: Any) -> None:
     """Serve SERVICE at each ENDPOINT until Ctrl-C."""
     from sockwright.cli import running
 
-    postings = [running.posting(text, service, options.get("frame")) for text in endpoints]
+    settings = _settings(service, options)
+    postings = [running.posting(text, service, options.get("frame"), settings=settings) for text in endpoints]
     raise manners.Stop(running.run(postings, title=f"serve {service}", **options))
+
+
+def _settings(service: str, options: dict[str, Any]) -> dict[str, Any]:
+    """Return what the flags say to `files`. Raises: click.UsageError where something else is served."""
+    flags = {"hidden": "all", "spa": "spa", "cors": "cors", "auth": "auth"}
+    given = {name: options[flag] for flag, name in flags.items() if options.get(flag)}
+    if not service.startswith("files:"):
+        if given:
+            raise click.UsageError(f"--{next(iter(given))} is for --do files:DIR, and this is {service}")
+        return {}
+    if "auth" in given and not all(given["auth"].partition(":")):
+        raise click.UsageError("--auth wants USER:PASSWORD")
+    from sockwright.cli import running
+
+    return given | running.lan_names(lan=bool(options.get("lan")))

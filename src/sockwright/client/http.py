@@ -104,6 +104,7 @@ class Response:
     timings: Timings
     tls: str = ""
     hops: tuple[Response, ...] = field(default=(), repr=False)
+    known_by: str = ""  # how the end of the content was known: none, length, chunks, close
 
     @property
     def head(self) -> ResponseHead:
@@ -274,9 +275,10 @@ def ask(
         kept: list[bytes] = []
         size = 0
         trailers = NO_FIELDS
+        known_by = ""
         for part in asking.parts():
             if isinstance(part, End):
-                trailers = part.trailers
+                trailers, known_by = part.trailers, part.known_by
             elif isinstance(part, bytes):
                 if sink is not None and not (follow and is_redirect(asking.heads[-1])):
                     sink(part)
@@ -287,7 +289,10 @@ def ask(
                     raise PeerError(f"the content is longer than the {limit} bytes allowed", offset=size)
         timings = Timings(asking.connected, asking.first_byte, asking.ended)
         heads = tuple(asking.heads)
-        response = Response(asked, heads, b"".join(kept), trailers, asking.peer, timings, asking.tls, tuple(hops))
+        content = b"".join(kept)
+        response = Response(
+            asked, heads, content, trailers, asking.peer, timings, asking.tls, tuple(hops), known_by=known_by
+        )
         if not follow or not is_redirect(response.head):
             return response
         onward = redirected(response)

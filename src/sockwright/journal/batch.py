@@ -6,7 +6,7 @@ Packing one list of plain tuples costs 25 ns a record; columns of arrays cost fi
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, overload
+from typing import Any, NamedTuple, overload
 
 import msgspec
 
@@ -55,6 +55,16 @@ class Batch(Sequence[Entry]):
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(zip(range(self.first, self.first + len(self.records)), self.records, strict=True))
+
+
+class Packed(NamedTuple):
+    """One batch, ready to be kept."""
+
+    first: int
+    time: float
+    low: int
+    high: int
+    blob: bytes
 
 
 def pack(records: Sequence[Record]) -> bytes:

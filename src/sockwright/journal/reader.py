@@ -18,9 +18,18 @@ from sockwright import config
 from sockwright.errors import ConfigError
 from sockwright.journal.batch import unpack
 from sockwright.journal.connections import Connection
-from sockwright.journal.file import CHANGING, FIXED, ForeignFile, check_kind, explained, keep_used, pragma, shrink
 from sockwright.journal.records import OMITTED, Ended, Opened, Record
 from sockwright.journal.runs import is_alive
+from sockwright.journal.schema import (
+    CHANGING,
+    FIXED,
+    ForeignFile,
+    check_kind,
+    explained,
+    keep_used,
+    pragma,
+    shrink,
+)
 from sockwright.journal.transcript import Transcript, transcript_of
 
 # How long a reader waits for a writer's transaction (seconds).

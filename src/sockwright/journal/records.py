@@ -32,7 +32,8 @@ RARE = frozenset({OPENED, NOTE, FAULT, ENDED, OMITTED})
 
 Record = tuple[int, int, float, Any, int] | tuple[int, int, float, Any, int, Any, int]
 
-# How a connection ended, and who did it. `who` is "peer", "us" or "" (nobody: the machine, the network).
+# How a connection ended, and who did it. `who` is "peer", "us", "target" (the server behind a tap) or "" (nobody: the
+# machine, the network).
 FIN = "fin"  # both sides said all they had
 RST = "rst"
 TIMEOUT = "time-out"
@@ -42,7 +43,7 @@ STOPPED = "stopped"  # the bench was shut down
 ENDS = (FIN, RST, TIMEOUT, LIMIT, ERROR, STOPPED)
 
 
-class Opened(msgspec.Struct, frozen=True, array_like=True):
+class Opened(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A connection came (or, over UDP, the first datagram of an address)."""
 
     proto: str  # tcp, udp, http, xmlrpc, smtp ...
@@ -55,7 +56,7 @@ class Opened(msgspec.Struct, frozen=True, array_like=True):
     seed: int = 0  # of its faults
 
 
-class Ended(msgspec.Struct, frozen=True, array_like=True):
+class Ended(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A connection is over. Counters are true even where bodies were dropped."""
 
     who: str

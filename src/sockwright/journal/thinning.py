@@ -39,10 +39,11 @@ class Allowance:
         self.left -= amount
 
 
-def thin(records: Sequence[Record], most: int) -> tuple[Sequence[Record], Mapping[int, int]]:
+def thin(records: Sequence[Record], most: int, all_bulk: bool = False) -> tuple[Sequence[Record], Mapping[int, int]]:
     """Return about `most` of `records`, in their order, and how many were left out of which connection.
 
     Half of what may stay goes to the connections that say least, as many as fit whole; half to the newest records.
+    `all_bulk` promises that nothing opened or ended, which spares a look.
     """
     if len(records) <= most:
         return records, {}
@@ -56,11 +57,14 @@ def thin(records: Sequence[Record], most: int) -> tuple[Sequence[Record], Mappin
         if left < 0:
             break
         quiet.add(number)
-    kept = [record for record in head if record[1] in quiet or record[0] in _ALWAYS]
     omitted = {number: count for number, count in counts.items() if number not in quiet}
-    for record in kept:
-        if record[0] in _ALWAYS and record[1] in omitted:
-            omitted[record[1]] -= 1
+    if all_bulk:
+        kept = [record for record in head if record[1] in quiet] if quiet else []
+    else:
+        kept = [record for record in head if record[1] in quiet or record[0] in _ALWAYS]
+        for record in kept:
+            if record[0] in _ALWAYS and record[1] in omitted:
+                omitted[record[1]] -= 1
     kept += records[newest:]
     return kept, {number: count for number, count in omitted.items() if count}
 

@@ -20,7 +20,7 @@ import msgspec
 
 from sockwright.binding import Arguments, Outcome, Refusal, Service, attempt, type_name
 from sockwright.config import suggest
-from sockwright.conversation import failed
+from sockwright.conversation import Begin, Invoke, Note, failed
 from sockwright.errors import ServiceError
 from sockwright.protocols.routes import Answer, Call, Handler, Noted, Route, Stream
 from sockwright.wire.exchange import BYTES, JSON, Request, Response, json_of, response_of
@@ -61,9 +61,15 @@ def handler_of(service: Service) -> Handler:
     if service.returns is Response:
         return function
 
-    def handle(request: Request) -> Response:
+    def handle(request: Request) -> Answer:
         answer = function(request)
-        return answer if type(answer) is Response else response_of(answer)
+        if type(answer) is Response:
+            return answer
+        if type(answer) is Invoke:  # it knows better who shall answer this one
+            return Call(answer.service, answer.batch[0], _handled)
+        if type(answer) is Begin:  # it is said piece by piece
+            return Stream(answer.service, answer.extra.get("head"), answer.extra)
+        return response_of(answer)
 
     return handle
 
@@ -79,7 +85,7 @@ def _guarded(handler: Handler, names: Collection[str]) -> Handler:
     def guarded(request: Request) -> Answer:
         why = foreign(request.host, request.fields, known, reads=request.method in {"GET", "HEAD"})
         if why:
-            return told(Refusal(why, 403))
+            return Noted(Note("refused", {"status": 403, "message": why}), told(Refusal(why, 403)))
         try:
             return handler(request)
         except ServiceError as refused:

@@ -6,9 +6,7 @@ XML-RPC and whole programs of others are handlers behind routes and know nothing
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -31,12 +29,14 @@ from sockwright.conversation import (
 from sockwright.errors import PeerError
 from sockwright.protocols import Terms
 from sockwright.protocols.mounts import routes_of
-from sockwright.protocols.routes import METHODS, Answer, Call, Handler, Noted, Route, Routes, Stream
+from sockwright.protocols.refusals import LIMITS, nowhere, refused, unreadable
+from sockwright.protocols.routes import Answer, Call, Noted, Route, Stream
+from sockwright.protocols.site import Limits, Site
 from sockwright.protocols.streaming import Streaming
 from sockwright.wire.content import ChunkedReader, ContentReader, LengthReader
 from sockwright.wire.exchange import FilePart, Request, Response
-from sockwright.wire.http1 import NO_CONTENT, REASONS, Sizes
-from sockwright.wire.requests import RequestHead, RequestHeads, check_beginning
+from sockwright.wire.http1 import NO_CONTENT
+from sockwright.wire.requests import check_beginning
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 # Empty lines that are forgiven before a request line (RFC 9112, 2.2: one at least).
@@ -47,87 +47,6 @@ AHEAD = 256 * 1024
 FILE_COUNTS = 8 * 1024
 # Bytes that may wait behind a request whose answer is not there yet, before we stop reading.
 BEHIND = 64 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Limits(Sizes):
-    """What one peer may take: bytes, counts, and seconds."""
-
-    # The whole head must be there by then, however slowly it drips.
-    head_time: float = 10.0
-    # Content gets this long for nothing, and then must have come with so many bytes a second in all.
-    body_grace: float = 5.0
-    body_rate: int = 500
-    # Between an answer and the next request.
-    idle: float = 15.0
-    # After so many the connection is closed, so that no one keeps it for ever.
-    requests: int = 1000
-
-
-# What is known of a head: the handler, where nothing stands between the two; the head; its route, and what the route's
-# pattern caught (or the methods that are allowed there instead).
-Found = tuple[Route, Mapping[str, str]] | frozenset[str]
-Plan = tuple[Handler | None, RequestHead, Found]
-# Heads up to this size are remembered, so many of them: clients repeat themselves, and then reading costs a look-up.
-REMEMBERED = 1024  # bytes
-PLANS = 512
-
-
-class Site:
-    """What all connections to one endpoint share: routes, limits, what is known of heads, start lines."""
-
-    __slots__ = ("_heads", "_routes", "_starts", "_until", "idle", "last", "limits", "plans", "secure", "since")
-
-    def __init__(self, routes: Routes, limits: Limits | None = None, *, secure: bool = False) -> None:
-        self.limits = limits or Limits()
-        self.secure = secure
-        self.plans: dict[bytes, Plan] = {}
-        self._routes = routes
-        self._heads = RequestHeads(self.limits)
-        self._starts: dict[int, bytes] = {}
-        self.since = self._until = 0.0
-        self.idle = self.limits.idle
-        self.last = self.limits.requests - 1
-
-    def plan(self, raw: bytes) -> Plan:
-        """Return what to do with the request whose head is `raw`. Raises: PeerError where it is none."""
-        head = self._heads.read(raw)
-        found = self._routes.search(head.method, head.path)
-        handler = None
-        if isinstance(found, tuple) and head.keeps_alive and head.version == "1.1" and head.method != "HEAD":
-            route = found[0]
-            most = self.limits.body if route.body is None else route.body
-            if not self.secure and (head.length == 0 or (head.length <= most and not route.early and not head.expects)):
-                handler = route.handler
-        plan = (handler, head, found)
-        if len(raw) <= REMEMBERED:
-            if len(self.plans) >= PLANS:
-                self.plans.clear()
-            self.plans[raw] = plan
-        return plan
-
-    def start(self, status: int, now: float) -> bytes:
-        """Return the status line and the Date line (RFC 9110, 6.6.1) of an answer."""
-        if not self.since <= now < self._until:
-            self.since = float(int(now))
-            self._until = self.since + 1
-            self._starts.clear()
-        start = self._starts.get(status)
-        if start is None:
-            reason = REASONS.get(status, "").encode()
-            self._starts[status] = start = b"HTTP/1.1 %d %b\r\nDate: %b\r\n" % (status, reason, date(self.since))
-        return start
-
-
-_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-
-
-def date(now: float) -> bytes:
-    """Return `now` as HTTP writes it: `Tue, 15 Nov 1994 08:12:31 GMT`, in English wherever we are (RFC 9110, 5.6.7)."""
-    t = datetime.fromtimestamp(now, UTC)
-    text = f"{_DAYS[t.weekday()]}, {t.day:02} {_MONTHS[t.month - 1]} {t.year:04} {t:%H:%M:%S} GMT"
-    return text.encode()
 
 
 class Http(Dialogue):
@@ -280,7 +199,11 @@ class Http(Dialogue):
         return out
 
     def taken(self, now: float) -> Actions:
-        return self._go_on([], now) if self._again else NOTHING
+        if self._again:
+            return self._go_on([], now)
+        if self._ready:
+            self.deadline = now + self._site.idle  # a long answer is no idleness
+        return NOTHING
 
     def answered(self, ticket: int, outcomes: Sequence[Outcome], now: float) -> Actions:
         call, request = self._call, self._request
@@ -392,7 +315,7 @@ class Http(Dialogue):
                 request.secure = True
             closes = not head.keeps_alive or self._count > site.last
             if isinstance(found, frozenset):
-                weight += self._respond(_nowhere(request, found), request, closes or head.length != 0, out, now)
+                weight += self._respond(nowhere(request, found), request, closes or head.length != 0, out, now)
                 continue
             route, request.captured = found
             if head.length:
@@ -491,7 +414,7 @@ class Http(Dialogue):
             return b""
         if self._stream is not None:
             out += [Tell(piece) for piece in pieces if piece]
-        else:
+        elif self._call is not None or not route.early:  # else it was answered already, and nobody wants the rest
             self._pieces += pieces
         if not content.done:
             if self._waits:  # an early one: who takes the content sets the pace
@@ -572,6 +495,7 @@ class Http(Dialogue):
     def _respond(self, response: Response, request: Request, closes: bool, out: list[Action], now: float) -> int:
         """Write one answer; return how many bytes of memory it takes until it is sent."""
         closes = closes or self._content is not None  # what was not read cannot be told from the next request
+        self._pieces = []
         start = self._site.start(response.status, now)
         if closes:
             start += b"Connection: close\r\n"
@@ -601,7 +525,7 @@ class Http(Dialogue):
 
     def _refuse(self, wrong: PeerError, out: list[Action], now: float, how: str = "fin") -> None:
         """Answer what cannot be read on from, and hang up."""
-        kind = "limit" if wrong.code in _LIMITS else "malformed"
+        kind = "limit" if wrong.code in LIMITS else "malformed"
         about = {"status": wrong.code, "rule": wrong.section, "offset": wrong.offset, "message": wrong.args[0]}
         out.append(Note(kind, about))
         if self._stream is not None and self._stream.begun:
@@ -609,9 +533,8 @@ class Http(Dialogue):
             self._over = True
             self._ready = False
             return
-        words = f"{wrong.args[0]} ({wrong.section})" if wrong.section else str(wrong.args[0])
-        response = Response(words + "\n", wrong.code)
-        out.append(self._site.start(wrong.code, now) + b"Connection: close\r\n" + response.whole)
+        start = self._site.start(wrong.code, now)
+        out.append(start + b"Connection: close\r\n" + unreadable(wrong).whole)
         self._close(out, str(wrong.args[0]), how=how)
 
     def _give_up(self, refusal: Refusal, now: float) -> Actions:
@@ -635,31 +558,6 @@ class Http(Dialogue):
         self._held = b""
         self.deadline = None
         out.append(Close(reason, how=how))
-
-
-# Refusals that are about size and time, not about form.
-_LIMITS = frozenset({408, 413, 414, 431})
-
-
-def refused(refusal: Refusal) -> Response:
-    """Return the answer that tells a refusal in plain text."""
-    status = refusal.code if 400 <= refusal.code <= 599 else 500
-    return Response(refusal.message + "\n", status, fields={"Retry-After": 1} if status == 503 else ())
-
-
-def _nowhere(request: Request, allowed: frozenset[str]) -> Response:
-    """Return the answer where no route takes the request: 404, 405, 501, or what OPTIONS asks for."""
-    method, path = request.method, request.path
-    if path == "*" or method == "CONNECT":
-        allowed = frozenset(METHODS) - {"CONNECT", "TRACE"}
-    if method not in METHODS:
-        return Response(f"there is no method {method[:60]}\n", 501)
-    if not allowed:
-        return Response(f"there is nothing at {path[:200]}\n", 404)
-    allow = {"Allow": ", ".join(sorted(allowed, key=METHODS.index))}
-    if method == "OPTIONS":
-        return Response(status=204, fields=allow)
-    return Response(f"{method} is not for {path[:200]}; {allow['Allow']} are\n", 405, fields=allow)
 
 
 def open_with(terms: Terms) -> Opening:

@@ -8,9 +8,10 @@ from functools import partial
 from sockwright import config
 from sockwright.conversation import Opening
 from sockwright.protocols import Terms
-from sockwright.protocols.http import Http, Limits, Site
+from sockwright.protocols.http import Http
 from sockwright.protocols.routes import Routes
 from sockwright.protocols.rpc import LIMITS, PATH, call_routes
+from sockwright.protocols.site import Limits, Site
 
 PATHS = ("/", PATH)
 

@@ -37,8 +37,8 @@ def dial(endpoint: Endpoint, wait: float = CONNECT_WAIT, tls: ssl.SSLContext | N
     Raises: OSError of the kind that fits (see above), after at most `wait` seconds; PeerError where TLS is expected
     and something else comes.
     """
-    deadline = time.monotonic() + wait
     context = tls or (client_context(endpoint) if endpoint.tls else None)
+    deadline = time.monotonic() + wait  # reading a hundred CA certificates is not the peer's delay
     addresses = resolve(endpoint.host, endpoint.port, socket.SOCK_STREAM, wait)
     sock = _race(endpoint, addresses, deadline, wait)
     try:

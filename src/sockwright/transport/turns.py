@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from time import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sockwright.binding import failure
 from sockwright.journal.records import EXCHANGED
@@ -28,7 +28,7 @@ class Turn:
         self._loop = loop
         self._bug = bug
         self.arrived: list[tuple[Stream, bytes]] = []
-        self.writes: list[tuple[Callable[[bytes], None], bytes]] = []
+        self.writes: list[tuple[Callable[[Any], None], Any]] = []  # bytes, or a file's part for who sends those
         self.running = False
 
     def begin(self) -> None:

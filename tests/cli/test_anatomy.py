@@ -1,0 +1,47 @@
+"""`log show --anatomy` and `call -v`: what a person sees of two messages."""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+
+from tests.programs import run, running
+from tests.sockets import read_all
+
+
+def test_both_verbs_take_messages_apart(tmp_path: Path) -> None:
+    with running(tmp_path, "serve", "http://:0", "--do", "hello") as program:
+        port = program.port("hello", "http")
+        called = run(tmp_path, "call", f"http://127.0.0.1:{port}/a", "-v")
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as sock:
+            sock.sendall(b"GET / HTTP/1.1\r\nHost : \x1b[31m\r\n\r\n")
+            read_all(sock)
+    assert called.returncode == 0
+    assert called.stdout.startswith("GET /a HTTP/1.1\r\n")
+    for said in (
+        "= method GET, request-target /a, version HTTP/1.1",
+        ": whom the request is for",
+        ": the head ends here",
+        "= version HTTP/1.1, status code 200, reason OK",
+        "12 B; its end was known by Content-Length",
+    ):
+        assert said in called.stderr
+    shown = run(tmp_path, "log", "show", "1", "--anatomy").stdout
+    assert "= method GET, request-target /a, version HTTP/1.1" in shown
+    assert shown.index("request\n") < shown.index("response\n")
+    assert "12 B; its end was known by Content-Length" in shown
+    broken = run(tmp_path, "log", "show", "2", "--anatomy")
+    assert "(RFC 9112, 5.1)" in broken.stdout
+    assert "\x1b" not in broken.stdout
+    assert "status code 400" in broken.stdout
+    about = json.loads(run(tmp_path, "log", "show", "1", "--anatomy", "--json").stdout)
+    assert about["requests"][0]["lines"][0]["parts"]["method"] == "GET"
+    assert about["responses"][0]["content"]["known_by"] == "length"
+
+
+def test_what_is_no_http_is_refused(tmp_path: Path) -> None:
+    with running(tmp_path, "serve", "udp://:0", "--do", "echo") as program:
+        run(tmp_path, "call", f"udp://127.0.0.1:{program.port('echo', 'udp')}", "x")
+    done = run(tmp_path, "log", "show", "1", "--anatomy")
+    assert (done.returncode, "not HTTP" in done.stderr) == (1, True)
