@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench import codebook, people, rpc, smtp, start, tap, tcp, udp, web, workers
+from bench import codebook, links, people, rpc, smtp, start, tap, tcp, udp, web, workers
 from bench.race import Race
 
 RACES: tuple[Race, ...] = (
@@ -19,5 +19,7 @@ RACES: tuple[Race, ...] = (
     codebook.MILLIONS,
     people.PEOPLE,
     workers.USERS,
+    links.LINKS,
+    links.HOSTS,
     start.START,
 )
