@@ -148,8 +148,9 @@ def command(inputs: tuple[str, ...], **flags: Any) -> None:
 
 
 def _options(inputs: tuple[str, ...], flags: dict[str, Any]) -> Options:
-    from dataclasses import replace
     from pathlib import Path
+
+    from msgspec.structs import replace
 
     from sockwright.errors import ConfigError
     from sockwright.links.asking import USER_AGENT, Limits

@@ -11,9 +11,10 @@ import dataclasses
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
+
+from msgspec import Struct, field, structs
 
 from sockwright.links.asking import Body
 from sockwright.links.fetcher import Outcome, Task, origin_of
@@ -75,8 +76,7 @@ class Source(Protocol):
     def drain(self) -> list[Task]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
+class Bounds(Struct, frozen=True):
     """How far a run goes."""
 
     recursive: bool = False
@@ -85,8 +85,7 @@ class Bounds:
     seconds: float = RUN_MAX
 
 
-@dataclass(slots=True)
-class Input:
+class Input(Struct):
     """Something to begin with: a URL to fetch, a file to read, or what was piped in."""
 
     url: str  # canonical; file: for files, empty for what was piped in
@@ -96,8 +95,7 @@ class Input:
     content_type: str = ""
 
 
-@dataclass(slots=True)
-class Tally:
+class Tally(Struct):
     """What was counted."""
 
     pages: int = 0
@@ -457,7 +455,7 @@ class Crawler:
         page = read_page(content, resource.url, content_type)
         text = visible_text(content, resource.url, content_type) if resource.want is Body.TEXT else None
         resource.asked = resource.want
-        resource.verdict = dataclasses.replace(resource.verdict, anchors=Anchors.of(page, "", text))
+        resource.verdict = structs.replace(resource.verdict, anchors=Anchors.of(page, "", text))
         if resource.follow >= 0:
             self._take_once(resource, page)
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from sockwright.links.asking import Ask, Body, Engine, Exchange, Limits
 from sockwright.links.content import decode_content
@@ -33,8 +34,7 @@ from sockwright.links.robots import NO_RULES, REDIRECTS_MAX, Forbidden, Rules
 from sockwright.links.url import BadURL, address_of, parse
 
 
-@dataclass(slots=True)
-class Task:
+class Task(Struct):
     """One URL to be asked."""
 
     url: str  # without fragment; may hold user and password
@@ -55,8 +55,7 @@ class Task:
     begun: float = 0.0
 
 
-@dataclass(slots=True)
-class Outcome:
+class Outcome(Struct):
     """What became of a task."""
 
     kind: str  # a class, or "redirect", or "unchanged"
@@ -76,8 +75,7 @@ class Outcome:
     why: dict[str, Any] | None = None  # the proof as it was remembered
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """How to ask."""
 
     total: int = TOTAL

@@ -13,11 +13,11 @@ import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from sockwright.links.asking import Body
 from sockwright.links.evidence import evidence
@@ -53,8 +53,7 @@ class _Rest(msgspec.Struct, array_like=True):
     why: dict[str, Any] | None
 
 
-@dataclass(slots=True)
-class Remembered:
+class Remembered(Struct):
     """An earlier outcome of a URL."""
 
     outcome: Outcome  # its page is only there after `page_of`

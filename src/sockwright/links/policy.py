@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import enum
 import re
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from sockwright.links.asking import Exchange
 
@@ -53,8 +55,7 @@ class Sign(enum.Enum):
     FAILED = "failed"  # refused, reset, TLS: quick to say, so asking on costs nothing
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(Struct, frozen=True):
     """What one exchange means for the URL that was asked."""
 
     kind: str  # a class, or "redirect" (to `location`), or "unchanged" (304: what was known is still so)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import re
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from sockwright.errors import ConfigError
 from sockwright.links.asking import USER_AGENT, Engine
@@ -32,8 +31,7 @@ if TYPE_CHECKING:
 ENGINES = ("curl", "urllib")
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(Struct, frozen=True):
     """All that a run can be told."""
 
     settings: Settings = field(default_factory=Settings)
@@ -123,6 +121,8 @@ def _key(names: Sequence[str], options: Options) -> str:
     """Return what makes two runs the same."""
     bounds = options.bounds
     parts = (sorted(names), bounds.recursive, bounds.depth, options.scope, options.include, options.exclude)
+    import hashlib
+
     return hashlib.sha256(repr(parts).encode("utf-8", "replace")).hexdigest()
 
 
@@ -182,6 +182,9 @@ class _Stoppable(Protocol):
 @contextlib.contextmanager
 def _stopped_by_signals(who: _Stoppable) -> Iterator[None]:
     """Let Ctrl-C and SIGTERM end the run at the next turn, so that nothing is left half done; a second one at once."""
+    import signal
+    import threading
+
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -6,7 +6,6 @@ forgotten; of the others only those looked at last are kept in memory.
 
 from __future__ import annotations
 
-import tempfile
 from collections import OrderedDict
 from typing import IO
 
@@ -89,6 +88,8 @@ class Shelf:
 
     def _put_away(self, number: int, links: list[Link]) -> None:
         if self._file is None:
+            import tempfile  # most runs never need it
+
             self._file = tempfile.TemporaryFile("w+b", prefix="sockwright-links-")  # noqa: SIM115  until `close`
         try:
             packed = msgspec.msgpack.encode(links)

@@ -11,7 +11,9 @@ from __future__ import annotations
 import secrets
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
 
 from sockwright.links.asking import Body
 from sockwright.links.crawler import Source

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Any, Protocol
 from urllib.parse import unquote
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from sockwright.links.evidence import evidence
 from sockwright.links.fetcher import Outcome
@@ -23,8 +25,7 @@ _WITH_ANCHORS = frozenset({"html", "markdown", "svg"})
 _MEDIA = re.compile(r"(svgView|xywh=|t=|id=)", re.IGNORECASE)  # what fragments of a picture may say beside an id
 
 
-@dataclass(frozen=True, slots=True)
-class Anchors:
+class Anchors(Struct, frozen=True):
     """What of a page is kept for links into it."""
 
     kind: str
@@ -37,8 +38,7 @@ class Anchors:
         return cls(page.kind, page.anchors, not (cut or page.truncated), text)
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """The class of a URL, and why."""
 
     kind: str

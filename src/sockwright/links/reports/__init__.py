@@ -7,8 +7,9 @@ harmless by each report in its own way: escaped for a terminal, XML, HTML or a s
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct, field
 
 from sockwright.links.page import Link
 from sockwright.links.policy import FAILING
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
     from sockwright.links.crawler import Crawler
 
 
-@dataclass(slots=True)
-class Summary:
+class Summary(Struct):
     """The run as a whole."""
 
     pages: int = 0
