@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench import rpc, start, tcp, udp, web, workers
+from bench import codebook, people, rpc, smtp, start, tap, tcp, udp, web, workers
 from bench.race import Race
 
 RACES: tuple[Race, ...] = (
@@ -11,8 +11,13 @@ RACES: tuple[Race, ...] = (
     tcp.BURST,
     tcp.HELD,
     udp.UDP,
+    tap.TAP,
     web.HTTP,
     rpc.XMLRPC,
+    smtp.SMTP,
+    codebook.CODEBOOK,
+    codebook.MILLIONS,
+    people.PEOPLE,
     workers.USERS,
     start.START,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -37,7 +38,7 @@ def program(name: str, build: Path = BUILD) -> Path:
     newest = max(path.stat().st_mtime for path in (source, *SOURCES.glob("*.h")))
     if not binary.exists() or binary.stat().st_mtime < newest:
         build.mkdir(exist_ok=True)
-        unfinished = build / f"{name}.new"
+        unfinished = build / f"{name}.{os.getpid()}.new"  # two processes may compile at once
         subprocess.run([compiler(), *FLAGS, str(source), "-o", str(unfinished)], check=True)
         unfinished.replace(binary)
     return binary

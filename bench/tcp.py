@@ -36,6 +36,8 @@ def c_echo(place: Place) -> Sequence[str]:
 
 YARDSTICK = Contender(C_ECHO, c_echo, "yardstick")
 OURS_ON = ours.serve(ON, "tcp", "echo")
+CALM = "sockwright, a fault that does not fire"
+OURS_CALM = ours.serve(CALM, "tcp", "echo", "--fault", "cut=100GB")
 OURS_OFF = ours.serve(OFF, "tcp", "echo", "--no-journal")
 UVLOOP = style("uvloop Protocol, bare", "uvloop-protocol", "module:uvloop")
 ASYNCIO = style("asyncio Protocol, bare", "asyncio-protocol")
@@ -71,9 +73,9 @@ BARE = replace(UVLOOP, group="bare")
 TCP = Race(
     "tcp",
     "echo, 64 bytes, one in flight per connection",
-    (YARDSTICK, OURS_ON, OURS_OFF, BARE, ASYNCIO, UVLOOP_STREAMS, STREAMS, THREADS, NODE, SOCAT, NCAT),
+    (YARDSTICK, OURS_ON, OURS_OFF, OURS_CALM, BARE, ASYNCIO, UVLOOP_STREAMS, STREAMS, THREADS, NODE, SOCAT, NCAT),
     (ask(50), ask(500)),
-    (Goal(ON, C_ECHO, 0.75), Goal(ON, "best python", 1.0), Goal(ON, OFF, 0.9)),
+    (Goal(ON, C_ECHO, 0.75), Goal(ON, "best python", 1.0), Goal(ON, OFF, 0.9), Goal(CALM, ON, 0.9)),
     C_ECHO,
 )
 

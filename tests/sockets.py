@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Any
 
 from sockwright.endpoint import Peer
-from sockwright.journal.batch import unpack
 from sockwright.journal.journal import Journal
 from sockwright.journal.records import ENDED, Ended, Record
 
@@ -66,9 +65,7 @@ def until(condition: Callable[[], Any], wait: float = WAIT) -> Any:
 def records(journal: Journal, kind: int | None = None) -> list[Record]:
     """Return what the journal holds in memory, oldest first."""
     journal.flush()
-    with journal._memory._lock:
-        blobs = [batch.blob for batch in journal._memory._batches]
-    return [record for blob in blobs for record in unpack(blob) if kind is None or record[0] == kind]
+    return [record for record in journal.records() if kind is None or record[0] == kind]
 
 
 def ended(journal: Journal, number: int | None = None) -> Ended:

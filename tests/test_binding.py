@@ -142,6 +142,17 @@ def test_a_function_is_loaded_from_a_file_and_finds_its_neighbours(tmp_path: Pat
     assert (made.name, made.group) == ("f", "the_app")
 
 
+def test_functions_of_one_file_share_its_state(tmp_path: Path) -> None:
+    file = tmp_path / "counting_app.py"
+    file.write_text(
+        "seen = []\n"
+        "def see(a: str) -> int:\n    seen.append(a)\n    return len(seen)\n"
+        "def count(a: str) -> int:\n    return len(seen)\n"
+    )
+    attempt(load(f"{file}:see"), Arguments(values=("x",)))
+    assert attempt(load(f"{file}:count"), Arguments(values=("x",))) == 1
+
+
 def test_a_function_is_loaded_from_a_module() -> None:
     assert attempt(load("math:gcd"), Arguments(values=(12, 18))) == 6
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
+from random import Random
+from typing import Any
 
 import click
 import pytest
@@ -12,6 +14,8 @@ from docs import make_reference
 
 from sockwright.cli import VERBS, up
 from sockwright.endpoint import OPTIONS, SCHEMES
+from sockwright.faults import FAULTS, kind
+from sockwright.faults.profiles import PROFILES
 from sockwright.journal.export import FORMATS
 from sockwright.journal.matching import CHOICES, KEYS
 from sockwright.journal.records import KINDS
@@ -118,6 +122,32 @@ def test_the_reference_names_every_scheme_option_framing_and_port() -> None:
     services = (ROOT / "docs" / "reference" / "services.md").read_text("utf-8")
     rows = [(scheme, str(port)) for *_, schemes, port in (*up.TABLE, *up.LECTURE) for scheme in schemes]
     assert [row for row in rows if not re.search(rf"\b{row[1]}\b.*\b{row[0]}\b", services)] == []
+
+
+def test_every_fault_stands_in_the_reference_with_its_form_and_picture() -> None:
+    text = (ROOT / "docs" / "reference" / "faults.md").read_text("utf-8")
+    for name in FAULTS:
+        found = kind(name)
+        assert f"### {name}\n\n`{found.form}`: {found.about}." in text
+    for path in (ROOT / "src" / "sockwright" / "faults").glob("*.py"):
+        for line in re.findall(r"^    (?:in|out)   ?\S.*$", path.read_text("utf-8"), re.MULTILINE):
+            assert line.strip().replace("\\\\", "\\") in text, line
+
+
+def test_every_profile_stands_in_the_reference_with_its_figures() -> None:
+    text = (ROOT / "docs" / "reference" / "faults.md").read_text("utf-8")
+    for one in PROFILES.values():
+        assert f"| `{one.name}` | {', '.join(one.down)} | {', '.join(one.up)} | {', '.join(one.udp)} |" in text
+
+
+def test_the_fault_that_the_how_to_shows_works() -> None:
+    page = (ROOT / "docs" / "how-to" / "write-a-fault.md").read_text("utf-8")
+    code = re.search(r"```python\n(.*?)```", page, re.DOTALL)
+    assert code is not None
+    names: dict[str, Any] = {}
+    exec(code[1], names)  # the example as a reader would write it
+    _, down = names["KIND"].read("")(False, True)
+    assert list(down.feed(b"abc", 1.0, Random(1))) == [(1 + 2, "3 bytes shouted", 1.0), (0, b"ABC", 1.0)]
 
 
 def test_the_journal_s_page_names_every_record_filter_key_and_format() -> None:

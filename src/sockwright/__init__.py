@@ -14,29 +14,35 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "BlockingSession": "session",
     "ConfigError": "errors",
+    "Mail": "wire.mail",
     "Peer": "endpoint",
     "PeerError": "errors",
     "Request": "wire.exchange",
     "Response": "wire.exchange",
     "ServiceError": "errors",
     "Session": "session",
+    "User": "wire.people",
     "call": "client",
     "connect": "client",
+    "join": "client.people",
     "service": "binding",
 }
 
 __all__ = [
     "BlockingSession",
     "ConfigError",
+    "Mail",
     "Peer",
     "PeerError",
     "Request",
     "Response",
     "ServiceError",
     "Session",
+    "User",
     "__version__",
     "call",
     "connect",
+    "join",
     "service",
 ]
 

@@ -89,7 +89,8 @@ class Service:
     frame: str | None = None
     speaks_first: bool = False
     route: str = ""
-    only: str = ""  # "stream" or "datagram" where it makes sense over one of them alone
+    later: bool = False  # its last parameter is a function to be called with the outcome, from any thread
+    only: str = ""  # where it makes sense alone: over a "stream", a "datagram", or either, but without names ("line")
     parameters: tuple[_Parameter, ...] = ()
     returns: Any = Any
     doc: str = ""
@@ -260,11 +261,13 @@ def service(
     speaks_first: bool = False,
     route: str = "",
     only: str = "",
+    later: bool = False,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Say more of a service than its signature does; see `Service` for each word. The function stays as it is."""
 
     def mark(function: Callable[..., Any]) -> Callable[..., Any]:
         options = dict(name=name, blocking=blocking, frame=frame, speaks_first=speaks_first, route=route, only=only)
+        options["later"] = later
         setattr(function, MARK, _Mark(options))
         return function
 
@@ -303,6 +306,8 @@ def service_of(function: Callable[..., Any], group: str = "") -> Service:
     if is_session and any(parameter.required for parameter in parameters):
         extra = ", ".join(parameter.name for parameter in parameters if parameter.required)
         raise ConfigError(f"{name} takes a Session, so it can take nothing else, but it asks for {extra} too")
+    if options.get("later"):
+        parameters.pop()
     is_async = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
         getattr(function, "__call__", None)  # noqa: B004 - its kind is asked, not whether it is there
     )
@@ -344,9 +349,15 @@ def load(target: str) -> Service:
     return service_of(found, group=Path(place).stem if place.endswith(".py") else place.rpartition(".")[2])
 
 
+# Files that were loaded: several functions of one file share its state.
+_files: dict[Path, types.ModuleType] = {}
+
+
 def _load_file(path: Path) -> types.ModuleType:
     if not path.is_file():
         raise ConfigError(f"there is no file {str(path)!r}", cure="the path counts from the working directory")
+    if path.resolve() in _files:
+        return _files[path.resolve()]
     spec = importlib.util.spec_from_file_location(path.stem, path)
     loader = spec.loader if spec is not None else None
     assert spec is not None
@@ -357,6 +368,7 @@ def _load_file(path: Path) -> types.ModuleType:
     if folder not in sys.path:
         sys.path.insert(0, folder)  # so that it finds its neighbours, as `python path.py` would
     _execute(lambda: loader.exec_module(module), str(path))
+    _files[path.resolve()] = module
     return module
 
 

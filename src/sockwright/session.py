@@ -29,7 +29,7 @@ class Session(Protocol):
 
     async def receive(self, wait: float | None = None) -> bytes | None:
         """Return the next frame (over `raw` framing: what one read brought), b"" after the end of the stream,
-        None when `wait` seconds passed without one."""
+        None when `wait` seconds passed without one, or on `wake`."""
 
     async def send(self, data: bytes) -> None:
         """Send `data` as one frame, waiting while the peer does not read.
@@ -39,6 +39,12 @@ class Session(Protocol):
 
     async def close(self) -> None:
         """End the connection after what was sent (FIN)."""
+
+    def wake(self) -> None:
+        """Let a `receive` that waits, else the next one, return None at once. For any thread."""
+
+    def watch(self, seconds: float) -> None:
+        """Notice within `seconds` that the peer vanished without a word; silence alone is no reason to hang up."""
 
 
 class BlockingSession(Protocol):
@@ -58,3 +64,7 @@ class BlockingSession(Protocol):
     def send(self, data: bytes) -> None: ...
 
     def close(self) -> None: ...
+
+    def wake(self) -> None: ...
+
+    def watch(self, seconds: float) -> None: ...

@@ -19,12 +19,18 @@ from sockwright.binding import Service
 from sockwright.endpoint import LOOPBACK, Endpoint, Peer, parse
 from sockwright.errors import ConfigError
 from sockwright.journal.journal import Journal
+from sockwright.stores import Store
+from sockwright.stores.memory import MemoryStore
 from sockwright.transport import tls
+from sockwright.transport.breaking import Breaking
 from sockwright.transport.datagrams import DatagramServer
+from sockwright.transport.dial import client_context
 from sockwright.transport.doors import StreamServer
 from sockwright.transport.driver import Staff
 from sockwright.transport.limits import RESERVED_DESCRIPTORS, Limits, most_connections, raise_descriptor_limit
 from sockwright.transport.loop import LoopThread, spare_the_collector
+from sockwright.transport.tap import Tape, TapServer
+from sockwright.transport.tap_datagrams import DatagramTap
 
 T = TypeVar("T")
 
@@ -47,12 +53,14 @@ class Posting:
     limits: Mapping[str, object] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
     label: str = ""
+    target: Endpoint | None = None  # a tap's: where what comes is relayed to
+    tape: Tape | None = None  # told of every record of a tap, with all its bytes
     # What is said to a service beside its name: {"files:DIR": {"spa": True}}.
     settings: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
-        return self.label or self.services[0]
+        return self.label or (self.services[0] if self.services else "tap")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +69,7 @@ class Listening:
 
     posting: Posting
     endpoint: Endpoint
-    server: StreamServer | DatagramServer
+    server: StreamServer | DatagramServer | DatagramTap
     moved_from: int = 0
 
     @property
@@ -82,15 +90,24 @@ class Workbench:
     """Services on endpoints, running. Made by `open_bench`; used from the loop's thread."""
 
     def __init__(
-        self, journal: Journal, limits: Limits, staff: Staff, trouble: Callable[[str], None], store: Any = None
+        self,
+        journal: Journal,
+        limits: Limits,
+        staff: Staff,
+        trouble: Callable[[str], None],
+        store: Store | None = None,
+        extra: Mapping[str, Any] | None = None,
     ) -> None:
         self.journal = journal
         self.limits = limits
         self.listening: list[Listening] = []
+        self.breaking = Breaking(journal.run.seed)
         self._staff = staff
         self._trouble = trouble
         self._stopping = asyncio.Event()
-        self._context = services.Context(now=time.time, sleep=self._sleep, store=store)
+        self.context = services.Context(
+            now=time.time, sleep=self._sleep, store=store or MemoryStore(), extra=dict(extra or {})
+        )
         self._offered: dict[str, Sequence[Service]] = {}
         self._most = most_connections(limits.connections, raise_descriptor_limit())
         self._own_ports: set[int] = set()
@@ -102,7 +119,7 @@ class Workbench:
         """
         key = f"{name} {sorted(settings.items())}" if settings else name
         if key not in self._offered:
-            context = replace(self._context, extra=settings) if settings else self._context
+            context = replace(self.context, settings=settings) if settings else self.context
             self._offered[key] = services.offered(name, context)
         return self._offered[key]
 
@@ -114,10 +131,12 @@ class Workbench:
         endpoint = posting.endpoint
         offered = [service for name in posting.services for service in self.offered(name, posting.settings.get(name))]
         frame = posting.frame or endpoint.options.get("frame")
-        # Under which names a browser may call us: who is let in by --lan knows this machine by these.
-        names = (*own_names(), *lan_addresses()) if lan else ()
-        extra = {"secure": endpoint.tls, "names": names, **posting.extra}
-        opening = protocols.open_with(endpoint.protocol, protocols.Terms(offered, frame, posting.limits, extra))
+        opening: Any = None
+        if posting.target is None:
+            # Under which names a browser may call us: who is let in by --lan knows this machine by these.
+            names = (*own_names(), *lan_addresses()) if lan else ()
+            extra = {"secure": endpoint.tls, "names": names, **_mail_terms(endpoint), **posting.extra}
+            opening = protocols.open_with(endpoint.protocol, protocols.Terms(offered, frame, posting.limits, extra))
         hosts = listening_hosts(endpoint.host, lan)
         port = endpoint.port
         for attempt in range(TRIES):
@@ -134,14 +153,19 @@ class Workbench:
             moved = endpoint.port if endpoint.port and real != endpoint.port else 0
             listening = Listening(posting, at, server, moved)
             self.listening.append(listening)
+            self.breaking.add(posting.name, server)
             return listening
         raise AssertionError("unreachable")
 
-    def _server(self, endpoint: Endpoint, posting: Posting, opening: Any) -> StreamServer | DatagramServer:
+    def _server(
+        self, endpoint: Endpoint, posting: Posting, opening: Any
+    ) -> StreamServer | DatagramServer | DatagramTap:
         name = posting.name
         if endpoint.protocol in protocols.DATAGRAM:
             if endpoint.tls:
                 raise ConfigError("UDP with TLS (DTLS) is not spoken here", cure=f"write udp://{endpoint.authority}")
+            if posting.target is not None:
+                return self._datagram_tap(endpoint, posting, posting.target)
             return DatagramServer(
                 endpoint,
                 name,
@@ -152,9 +176,26 @@ class Workbench:
                 own_ports=self._own_ports,
                 trouble=self._trouble,
             )
-        context = None
-        if endpoint.tls:
-            context = tls.server_context(endpoint.options.get("cert"), endpoint.options.get("key"), own_names())
+        files = (endpoint.options.get("cert"), endpoint.options.get("key"))
+        context = tls.server_context(*files, own_names()) if endpoint.tls else None
+        if posting.target is not None:
+            if posting.target.protocol in protocols.DATAGRAM:
+                raise ConfigError(
+                    f"{endpoint} and {posting.target} do not go together", cure="relay to a stream, or listen at udp://"
+                )
+            return TapServer(
+                endpoint,
+                name,
+                posting.target,
+                tape=posting.tape,
+                target_tls=client_context(posting.target) if posting.target.tls else None,
+                staff=self._staff,
+                journal=self.journal,
+                limits=self.limits,
+                most=self._most // 2,  # each takes two descriptors
+                tls=context,
+                trouble=self._trouble,
+            )
         return StreamServer(
             endpoint,
             name,
@@ -164,6 +205,22 @@ class Workbench:
             limits=self.limits,
             most=self._most,
             tls=context,
+            starttls=lambda: tls.server_context(*files, own_names()),
+            trouble=self._trouble,
+        )
+
+    def _datagram_tap(self, endpoint: Endpoint, posting: Posting, target: Endpoint) -> DatagramTap:
+        if target.protocol != "udp" or target.tls:
+            raise ConfigError(
+                f"{endpoint} and {target} do not go together", cure=f"relay to udp://{target.authority}, datagrams both"
+            )
+        return DatagramTap(
+            endpoint,
+            posting.name,
+            target,
+            journal=self.journal,
+            limits=self.limits,
+            tape=posting.tape,
             trouble=self._trouble,
         )
 
@@ -175,6 +232,7 @@ class Workbench:
     async def stop(self, grace: float) -> None:
         """Close every door, let conversations end within `grace` seconds, then end them."""
         self._stopping.set()
+        self.breaking.close()
         for listening in self.listening:
             listening.server.close_door()
         await asyncio.gather(*(listening.server.stop(grace) for listening in self.listening))
@@ -187,7 +245,8 @@ async def open_bench(
     limits: Limits | None = None,
     *,
     trouble: Callable[[str], None] = lambda text: None,
-    store: Any = None,
+    store: Store | None = None,
+    extra: Mapping[str, Any] | None = None,
     grace: float | None = None,
 ) -> AsyncIterator[Workbench]:
     """Hold a bench: yields a `Workbench`, and drains it at the end."""
@@ -199,7 +258,7 @@ async def open_bench(
             loop = asyncio.get_running_loop()
             loop.set_exception_handler(lambda _, about: _tell_bug(trouble, about.get("exception"), about["message"]))
             staff = Staff(limits, tasks, lambda wrong: _tell_bug(trouble, wrong, str(wrong)))
-            bench = Workbench(journal, limits, staff, trouble, store)
+            bench = Workbench(journal, limits, staff, trouble, store, extra)
             for descriptor in reserve:
                 os.close(descriptor)
             reserve = []
@@ -229,7 +288,16 @@ class BenchThread:
         host, port = bench.serve("tcp://:0", "echo")
     """
 
-    def __init__(self, journal: Journal | None = None, limits: Limits | None = None, grace: float = 1.0) -> None:
+    def __init__(
+        self,
+        journal: Journal | None = None,
+        limits: Limits | None = None,
+        grace: float = 1.0,
+        store: Store | None = None,
+        **extra: Any,
+    ) -> None:
+        self._store = store
+        self._extra = extra
         self.journal = journal or Journal(None)
         self.troubles: list[str] = []
         self._limits = limits or Limits()
@@ -249,7 +317,14 @@ class BenchThread:
 
     async def _hold(self, ready: Future[None]) -> None:
         self._stop = asyncio.Event()
-        async with open_bench(self.journal, self._limits, trouble=self.troubles.append, grace=self._grace) as bench:
+        async with open_bench(
+            self.journal,
+            self._limits,
+            trouble=self.troubles.append,
+            store=self._store,
+            grace=self._grace,
+            extra=self._extra,
+        ) as bench:
             self._bench = bench
             ready.set_result(None)
             await self._stop.wait()
@@ -289,6 +364,15 @@ class BenchThread:
         finally:
             self._loop.close()
             self.journal.close()
+
+
+def _mail_terms(endpoint: Endpoint) -> Mapping[str, Any]:
+    """Return what SMTP must know beside its services: whether TLS may begin later, and who may log in."""
+    if endpoint.protocol != "smtp":
+        return {}
+    offered = "if-offered" if endpoint.options.get("cert") or tls.can_make() else "no"
+    users = {"users": {endpoint.user: endpoint.password}} if endpoint.user else {}
+    return {"starttls": endpoint.options.get("starttls", offered), **users}
 
 
 async def until_told_to_stop(stopped: asyncio.Event | None = None) -> int:

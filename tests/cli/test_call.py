@@ -95,7 +95,7 @@ def test_expect_decides_the_exit_code_and_shows_what_came(tmp_path: Path) -> Non
         ("tcp://:1?frame=lines", 2, "there is no framing 'lines'"),
         ("tpc://:1", 2, "Did you mean 'tcp'?"),
         ("tcp://", 2, "names no port"),
-        ("smtp://:25", 2, "smtp cannot be called yet"),
+        ("smtp://:25", 2, "says nothing about a mail"),
     ],
 )
 def test_what_goes_wrong_is_told_apart(tmp_path: Path, url: str, code: int, said: str) -> None:

@@ -79,7 +79,7 @@ def test_list_show_export_clear(tmp_path: Path) -> None:
         (("list", "prto:tcp"), 2, "filter, at character 1: there is no key 'prto'. Did you mean 'proto'?"),
         (("list", "--jsn"), 2, "No such option: --jsn"),
         (("show", "x"), 2, "'x' is not the number of a connection"),
-        (("export",), 2, "Say --as jsonl, har, pcapng"),
+        (("export",), 2, "Say --as jsonl, "),
         (("export", "--as", "pcap"), 2, "Did you mean 'pcapng'?"),
     ],
 )

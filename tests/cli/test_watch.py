@@ -145,6 +145,7 @@ def test_chunks_as_they_come(tmp_path: Path) -> None:
             read_exactly(sock, 100)
             assert watch.line().endswith("#1 peer  100 B  " + "00 ff " * 16 + "...")
             watch.line()
+        assert watch.line().endswith("#1 peer  has said all (FIN)")
         assert watch.line().endswith("#1 ended   peer closed first (FIN)")
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
             sock.settimeout(WAIT)
@@ -159,8 +160,8 @@ def test_chunks_as_json(tmp_path: Path) -> None:
         running(tmp_path, "serve", "tcp://:0", "--do", "echo") as program,
     ):
         talk(program.port("echo"), b"hi")
-        lines = [json.loads(watch.line()) for _ in range(4)]
-        assert [line["record"] for line in lines] == ["opened", "received", "sent", "ended"]
+        lines = [json.loads(watch.line()) for _ in range(5)]
+        assert [line["record"] for line in lines] == ["opened", "received", "sent", "half-closed", "ended"]
         assert (lines[1]["number"], lines[1]["text"]) == (1, "hi")
 
 

@@ -111,3 +111,10 @@ def test_a_base_that_is_no_url() -> None:
 
 def test_the_base_is_told_in_its_canonical_form() -> None:
     assert Resolver("HTTP://Example.org:80").base == "http://example.org/"
+
+
+def test_a_base_that_looks_well_but_is_none() -> None:
+    resolver = Resolver("http://bad host/a/b")
+    assert resolver.resolve("x.html")[0] == ""
+    assert resolver.resolve("/x.html")[1]
+    assert resolver.resolve("https://example.org/")[0] == "https://example.org/"

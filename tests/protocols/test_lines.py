@@ -216,6 +216,12 @@ def chat(session: BlockingSession) -> None:
     name = session.receive()
     session.send(b"hello " + name)
 
+async def closes(session: Session) -> None:
+    await session.receive()
+    await session.send(b"bye")
+    await session.close()
+    assert await session.receive() in (b"", b"b")
+
 async def count(session: Session) -> None:
     n = 0
     while await session.receive():
@@ -233,6 +239,7 @@ async def count(session: Session) -> None:
         ("total", "1 2 39\n[4,5]\n", "42\n9\n"),
         ("chat", "Ann\n", "name?\nhello Ann\n"),
         ("count", "a\nb\nc\n", "3\n"),
+        ("closes", "a\nb\n", "bye\n"),
     ],
 )
 def test_a_users_function_by_its_signature_alone(

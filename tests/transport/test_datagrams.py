@@ -73,7 +73,7 @@ def test_a_forged_sender_gains_nothing_beyond_the_loopback(bench: BenchThread) -
     bench.serve("udp://:0", "greet")
     server = bench.workbench.listening[0].server
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        flow = Flow(server, sock, ("192.0.2.7", 5353), server._opening())  # type: ignore[arg-type]
+        flow = Flow(server, sock, ("192.0.2.7", 5353), server._opening())  # type: ignore[arg-type, union-attr]
         sent: list[bytes] = []
         flow._sock = type("Wire", (), {"sendto": lambda self, data, to: sent.append(data)})()
         flow.arrived(b"?", 100.0)

@@ -9,6 +9,7 @@ import ssl
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import pytest
 from tests.sockets import dial, ended, read_all, records, reset, until
@@ -17,6 +18,7 @@ from sockwright.endpoint import Peer, parse
 from sockwright.journal.records import SENT
 from sockwright.transport import streams
 from sockwright.transport.limits import Limits
+from sockwright.transport.pipe import Pipe
 from sockwright.workbench import BenchThread, Posting
 
 BIG = bytes(range(256)) * 32 * 1024  # 8 MiB
@@ -185,6 +187,11 @@ class Slices:
     def close(self) -> None:
         pass
 
+    def hold(self, held: bool) -> None:
+        pass
+
+    full = False
+
 
 def test_faults_stand_in_the_way_of_files_as_well(
     bench: BenchThread, site: Path, monkeypatch: pytest.MonkeyPatch
@@ -192,7 +199,7 @@ def test_faults_stand_in_the_way_of_files_as_well(
     made: Callable[..., None] = streams.Stream.connection_made
 
     def connection_made(self: streams.Stream, transport: object) -> None:
-        self.outbound = Slices(self)
+        self.outbound = cast(Pipe, Slices(self))
         made(self, transport)
 
     monkeypatch.setattr(streams.Stream, "connection_made", connection_made)

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from tests.sockets import ask, dial, ended, read_all, read_exactly, records, reset, until
 
+from sockwright import protocols
+from sockwright.conversation import Actions, Dialogue
 from sockwright.journal.records import EXCHANGED, NOTE, OPENED, RECEIVED, SENT, Opened
 from sockwright.transport.limits import Limits
 from sockwright.workbench import BenchThread
@@ -262,24 +264,18 @@ def test_a_stranger_that_does_not_trust_us_is_recorded(bench: BenchThread, ca: P
     assert ended(bench.journal).how == "error"
 
 
-def test_a_bug_of_ours_ends_one_connection_and_not_the_bench() -> None:
-    from sockwright.protocols.lines import Lines
+def test_a_bug_of_ours_ends_one_connection_and_not_the_bench(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Broken(Dialogue):
+        def feed(self, data: bytes, now: float) -> Actions:
+            raise KeyError("a bug")
 
     with BenchThread() as bench:
-        address = bench.serve("tcp://:0", "parity")
-        healthy, feed = Lines._take, Lines._take
-
-        def broken(self: Lines, frames: list[bytes]) -> object:
-            if frames and b"666" in frames[0]:
-                raise KeyError("a bug")
-            return healthy(self, frames)
-
-        Lines._take = broken  # type: ignore[assignment]
-        try:
-            with dial(address) as sock:
-                sock.sendall(b"666\n")
-                until(lambda: bench.troubles)
-            assert ask(address, b"4\n") == b"true\n"
-        finally:
-            Lines._take = feed  # type: ignore[method-assign]
+        with monkeypatch.context() as patch:
+            patch.setattr(protocols, "open_with", lambda name, terms: Broken)
+            broken = bench.serve("tcp://:0", "echo")
+        with dial(broken) as sock:
+            sock.sendall(b"666\n")
+            assert read_all(sock) == b""
+        assert ended(bench.journal).how == "error"
+        assert ask(bench.serve("tcp://:0", "parity"), b"4\n") == b"true\n"
         assert "KeyError" in bench.troubles[0]

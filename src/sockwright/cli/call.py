@@ -1,4 +1,4 @@
-"""`call`: a client for each scheme. How each one talks stands in `call_stream`, `call_http` and `call_xmlrpc`."""
+"""`call`: a client for each scheme. How each one talks stands in `call_<scheme>`."""
 
 from __future__ import annotations
 
@@ -43,6 +43,11 @@ xmlrpc:
   sockwright call xmlrpc://:7081 --list
 
 \b
+smtp: from=ADDRESS to=ADDRESSES [cc= bcc= subject= body=TEXT|@file|- html= attach=@file]
+  sockwright call smtp://:7025 to=bob@example.org subject=Hi body=Hello
+  sockwright call smtps://mail.example.org from=a@x.org to=b@y.org body=@text --user a@x.org
+
+\b
 Exit codes: 0 ok, 1 not as expected (--expect, --fail, a fault), 2 usage,
 3 cannot connect, 4 deadline, 5 the peer broke off or broke the protocol.
 """
@@ -64,6 +69,8 @@ _ONLY: Mapping[str, frozenset[str]] = {
     "follow": frozenset({"http"}),
     "string": frozenset({"xmlrpc"}),
     "list_methods": frozenset({"xmlrpc"}),
+    "user": frozenset({"smtp"}),
+    "password_env": frozenset({"smtp"}),
 }
 
 
@@ -111,6 +118,8 @@ def _near(name: str, known: set[str]) -> list[str]:
 @click.option("--follow", is_flag=True, help="http: go where a redirect points.")
 @click.option("--string", is_flag=True, help="xmlrpc: every value is a string.")
 @click.option("--list", "list_methods", is_flag=True, help="xmlrpc: name the methods with their signatures.")
+@click.option("--user", metavar="NAME", help="smtp: log in as NAME; the password is asked for, or:")
+@click.option("--password-env", metavar="VARIABLE", help="smtp: the environment variable that holds the password.")
 @click.pass_context
 def command(ctx: click.Context, /, words: tuple[str, ...], **options: Any) -> None:
     """Say something to URL, and show what comes back."""
@@ -121,23 +130,19 @@ def command(ctx: click.Context, /, words: tuple[str, ...], **options: Any) -> No
         method, words = words[0], words[1:]
     endpoint = parse(words[0], "http")
     protocol = endpoint.protocol
-    if protocol == "smtp":
-        raise manners.Stop(
-            manners.USAGE,
-            "smtp cannot be called yet: it arrives with the mail sink",
-            "the bytes can: sockwright call tcp://HOST:PORT -i",
-        )
     if method is not None and protocol != "http":
         raise click.UsageError(f"{method} is a method of http, and {words[0]} is {endpoint.scheme}.")
     _refuse_misplaced(ctx, protocol)
     if options["expect"] is not None:
         options["expect"] = _expectation(options["expect"])
-    endpoint = _with_trust(endpoint, options)
+    endpoint = with_trust(endpoint, options)
     talk: Callable[..., int]
     if protocol == "http":
         from sockwright.cli.call_http import talk
     elif protocol == "xmlrpc":
         from sockwright.cli.call_xmlrpc import talk
+    elif protocol == "smtp":
+        from sockwright.cli.call_smtp import talk
     else:
         from sockwright.cli.call_stream import talk
     code = guarded(lambda: talk(endpoint, words[1:], method=method, **options), endpoint, options["as_json"])
@@ -161,7 +166,7 @@ def _expectation(said: str) -> Any:
         raise click.UsageError(f"--expect: {wrong}") from None
 
 
-def _with_trust(endpoint: Endpoint, options: Mapping[str, Any]) -> Endpoint:
+def with_trust(endpoint: Endpoint, options: Mapping[str, Any]) -> Endpoint:
     """Return the endpoint with what --ca and --insecure say of TLS."""
     from dataclasses import replace
 
@@ -249,12 +254,13 @@ def _speaks_tls(endpoint: Endpoint) -> bool:
 def _cure_for_refused(endpoint: Endpoint) -> str:
     if not endpoint.is_loopback:
         return "is it running there, and does it listen at more than its own loopback?"
-    return f"start one: sockwright serve {endpoint.scheme}://:{endpoint.port} --do echo, or all: sockwright up"
+    what = "mailsink" if endpoint.protocol == "smtp" else "echo"
+    return f"start one: sockwright serve {endpoint.scheme}://:{endpoint.port} --do {what}, or all: sockwright up"
 
 
 def _cure_for_stranger(trouble: Exception, endpoint: Endpoint) -> str:
     if "does not speak TLS" in str(trouble):
-        plain = {"https": "http"}.get(endpoint.scheme, endpoint.scheme)
+        plain = {"https": "http", "smtps": "smtp"}.get(endpoint.scheme, endpoint.scheme)
         return f"without TLS it is {plain}://{endpoint.authority}"
     if "looks like TLS" in str(trouble):
         return f"with TLS it is {with_tls(endpoint)}"
@@ -263,7 +269,7 @@ def _cure_for_stranger(trouble: Exception, endpoint: Endpoint) -> str:
 
 def with_tls(endpoint: Endpoint) -> str:
     """Return how to write the same endpoint under TLS."""
-    scheme = {"http": "https"}.get(endpoint.scheme, f"{endpoint.scheme}+tls")
+    scheme = {"http": "https", "smtp": "smtps"}.get(endpoint.scheme, f"{endpoint.scheme}+tls")
     return f"{scheme}://{endpoint.authority}"
 
 

@@ -2,35 +2,47 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
+import queue
+import secrets
 import signal
 import sys
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sockwright import __version__, config
-from sockwright.cli import manners
+from sockwright import __version__, config, services, stores
+from sockwright.cli import flags, manners, settings
 from sockwright.endpoint import parse
 from sockwright.errors import ConfigError
 from sockwright.journal.journal import Journal
+from sockwright.stores import Store
 from sockwright.transport import loop
+from sockwright.transport.control import ControlServer
 from sockwright.transport.limits import Limits
 from sockwright.workbench import (
     Listening,
     PortTaken,
     Posting,
+    Workbench,
     lan_addresses,
     open_bench,
     own_names,
     until_told_to_stop,
 )
 
+if TYPE_CHECKING:
+    from sockwright.stores.mailbox import Mailbox
+
 # A person reads some lines a second; a bench makes thousands. What is above this many is counted.
 LINES_PER_SECOND = 40
+# Lines that wait for a terminal that takes none.
+LINES_WAITING = 1000
 
 Show = Callable[[Sequence[Listening], Journal], None]
 
@@ -56,7 +68,13 @@ def limits_of(options: Mapping[str, Any]) -> Limits:
 
     Raises: ConfigError naming the flag.
     """
-    flags = {"max_connections": "connections", "idle": "idle", "call_limit": "call", "grace": "grace"}
+    flags = {
+        "max_connections": "connections",
+        "idle": "idle",
+        "call_limit": "call",
+        "flow_idle": "flow_idle",
+        "grace": "grace",
+    }
     given = {field: options[flag] for flag, field in flags.items() if options.get(flag) is not None}
     return config.overridden(Limits(), given)
 
@@ -70,31 +88,75 @@ def open_journal(options: Mapping[str, Any], command: str) -> Journal:
         except OSError as wrong:
             manners.remark(f"the journal stays in memory: cannot make {path.parent}: {wrong.strerror}")
             path = None
-    return Journal(path, command=command)
+    seed = options.get("seed")
+    return Journal(
+        path,
+        command=command,
+        seed=secrets.randbits(31) if seed is None else seed,
+        complain=lambda text: manners.remark(f"journal: {text}") if text else None,
+    )
+
+
+def open_state(postings: Sequence[Posting], options: Mapping[str, Any]) -> Store:
+    """Return the store that `--store` names; without it `state.db` in the user's data folder.
+
+    Where the latter cannot be had, state stays in memory, which is said; where nobody has a use for it, it is not made.
+
+    Raises: Stop for a `--store` that is not there.
+    """
+    url = options.get("store")
+    if not url and not any(services.keeps_state(name) for one in postings for name in one.services):
+        return stores.open_store("memory")
+    try:
+        store = stores.open_store(url or str(config.home().data / "state.db"))
+        if store.warning:
+            manners.remark(f"warning: {store.warning}")
+        return store
+    except stores.Unavailable as wrong:
+        if url:
+            raise manners.Stop(manners.UNREACHABLE, str(wrong), "--store memory does without") from None
+        manners.remark(f"{wrong}: it stays in memory, and goes when this ends")
+        return stores.open_store("memory")
 
 
 def run(
     postings: Sequence[Posting], *, title: str, show: Show | None = None, move: bool = False, **options: Any
 ) -> int:
     """Run a bench with `postings` until SIGINT or SIGTERM; return the exit code."""
+    store = open_state(postings, options)
     journal = open_journal(options, title)
+    mailbox: Mailbox | None = None
     try:
-        return loop.run(_run(postings, journal, show or _show_listening, move, options))
+        if any("mailsink" in one.services for one in postings):
+            from sockwright.stores.mailbox import open_mailbox
+
+            mailbox = open_mailbox(options.get("mailbox") or "")
+        options["mailbox"] = mailbox
+        return loop.run(_run(postings, journal, store, show or _show_listening, move, options))
     except PortTaken as taken:
         raise port_taken(taken) from None
     finally:
+        if mailbox is not None:
+            mailbox.close()
         journal.close()
+        store.close()
 
 
 async def _run(
-    postings: Sequence[Posting], journal: Journal, show: Show, move: bool, options: Mapping[str, Any]
+    postings: Sequence[Posting], journal: Journal, store: Store, show: Show, move: bool, options: Mapping[str, Any]
 ) -> int:
     limits = limits_of(options)
     lan = bool(options.get("lan"))
     try:
-        async with open_bench(journal, limits, trouble=manners.remark) as bench:
+        extra = {"mailbox": options["mailbox"]}
+        async with (
+            open_bench(journal, limits, trouble=manners.remark, store=store, extra=extra) as bench,
+            contextlib.AsyncExitStack() as reached,
+        ):
             for each in postings:
                 bench.listen(each, lan=lan, move=move)
+            _break(bench, options)
+            await reached.enter_async_context(_reachable(bench, journal))
             if lan:
                 _warn_of_lan(bench.listening)
             if options.get("as_json"):
@@ -103,12 +165,11 @@ async def _run(
                 show(bench.listening, journal)
             if options.get("ready_file"):
                 _write_ready_file(Path(options["ready_file"]), bench.listening)
-            if journal.trouble:
-                manners.remark(f"journal: {journal.trouble}")
-            stop_printing = print_lines(journal, options)
+            stop_printing = show_people(bench, options) or print_lines(journal, options)
             try:
                 number = await until_told_to_stop()
             finally:
+                journal.flush()  # who has ended by now is told of
                 stop_printing()
             connections = sum(len(getattr(one.server, "streams", ())) for one in bench.listening)
             if connections:
@@ -116,6 +177,42 @@ async def _run(
     except* (PortTaken, ConfigError) as several:
         raise several.exceptions[0] from None
     return manners.INTERRUPTED if number == signal.SIGINT else manners.OK
+
+
+@contextlib.asynccontextmanager
+async def _reachable(bench: Workbench, journal: Journal) -> AsyncIterator[None]:
+    """Answer at the control channel for a while; a bench that cannot do that runs all the same."""
+    control = ControlServer(bench.breaking.do, journal.run.command)
+    try:
+        await control.start()
+    except OSError as wrong:
+        manners.remark(f"`sockwright break` cannot reach this bench: {wrong}")
+    try:
+        yield
+    finally:
+        await control.stop()
+
+
+def _break(bench: Workbench, options: Mapping[str, Any]) -> None:
+    """Set the faults that the flags and sockwright.toml ask for.
+
+    Raises: ConfigError.
+    """
+    changes = []
+    asked = flags.request(options)
+    if asked is not None:
+        changes += bench.breaking.set("*", asked)
+    table: Any = next((file.tables["faults"] for file in settings.files() if "faults" in file.tables), {})
+    if not isinstance(table, dict):
+        raise ConfigError("faults in sockwright.toml is no table", cure='write [faults] and below it echo = ["cut=9"]')
+    here = {name for place in bench.breaking.listed() for name in place["names"]}
+    for name, given in table.items():
+        if name == "*" or name in here:  # another verb may run what the others name
+            for one in flags.from_table(name, given):
+                changes += bench.breaking.set(name, one)
+    for change in changes:
+        texts = ", ".join(one["fault"] for one in change["faults"])
+        manners.remark(f"broken on purpose: {change['name']} {change['endpoint']}: {texts} (--seed {change['seed']})")
 
 
 def _about(one: Listening) -> dict[str, Any]:
@@ -143,7 +240,8 @@ def _show_listening(listening: Sequence[Listening], journal: Journal) -> None:
     print(f"sockwright {__version__}   {where_journal_is(journal)}")
     for one in listening:
         moved = f"   (port {one.moved_from} is taken)" if one.moved_from else ""
-        print(f"  {one.name}  {one.endpoint}{moved}")
+        to = f" -> {one.posting.target}" if one.posting.target is not None else ""
+        print(f"  {one.name}  {one.endpoint}{to}{moved}")
     print("Ctrl-C stops.", flush=True)
 
 
@@ -162,17 +260,36 @@ def _warn_of_lan(listening: Sequence[Listening]) -> None:
     manners.remark(f"warning: --lan: everybody on the network can reach ports {ports} at {reach}")
 
 
+def show_people(bench: Workbench, options: Mapping[str, Any]) -> Callable[[], None] | None:
+    """Show who is connected where that is all that is served; return how to stop it, None where it is not."""
+    if options.get("quiet") or {name for one in bench.listening for name in one.posting.services} != {"people"}:
+        return None
+    from sockwright.cli import people_table
+    from sockwright.services.people import registry_of
+
+    return people_table.show(registry_of(bench.context), bool(options.get("as_json")))
+
+
 def print_lines(journal: Journal, options: Mapping[str, Any]) -> Callable[[], None]:
     """Print a line per connection as it ends, as many as a person can read; return how to stop that."""
     if options.get("quiet"):
         return lambda: None
     from sockwright.journal.summary import Summaries
 
-    return journal.follow(_Printer(Summaries(), bool(options.get("as_json"))))
+    printer = _Printer(Summaries(), bool(options.get("as_json")))
+    unfollow = journal.follow(printer)
+
+    def stop() -> None:
+        journal.flush()
+        unfollow()
+        printer.close()
+
+    return stop
 
 
 class _Printer:
-    """Follows the journal in the writer's thread."""
+    """Follows the journal in the writer's thread, and prints in one of its own: a terminal stopped with Ctrl-S must
+    not stop the journal."""
 
     def __init__(self, summaries: Any, as_json: bool) -> None:
         self._summaries = summaries
@@ -180,26 +297,37 @@ class _Printer:
         self._second = 0.0
         self._printed = 0
         self._left_out = 0
+        self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._print, name="sockwright-lines", daemon=True)
+        self._thread.start()
 
     def __call__(self, entries: Sequence[Any]) -> None:
-        lines: list[str] = []
         for summary in self._summaries.ended(entries):
             now = time.monotonic()
             if now - self._second >= 1.0:
                 if self._left_out and not self._as_json:
-                    lines.append(f"... and {self._left_out} more in that second; sockwright log list shows them")
+                    self._lines.put(f"... and {self._left_out} more in that second; sockwright log list shows them")
                 self._second, self._printed, self._left_out = now, 0, 0
-            if self._printed < LINES_PER_SECOND:
+            if self._printed < LINES_PER_SECOND and self._lines.qsize() < LINES_WAITING:
                 self._printed += 1
-                lines.append(json.dumps(summary.as_dict(), ensure_ascii=False) if self._as_json else summary.line())
+                about = json.dumps(summary.as_dict(), ensure_ascii=False) if self._as_json else summary.line()
+                self._lines.put(about)
             else:
                 self._left_out += 1
-        if lines:
+
+    def _print(self) -> None:
+        while line := self._lines.get():
             try:
-                sys.stdout.write("\n".join(lines) + "\n")
-                sys.stdout.flush()
+                sys.stdout.write(line + "\n")
+                if self._lines.empty():
+                    sys.stdout.flush()
             except (OSError, ValueError):  # whoever read our lines is gone; the bench goes on
-                pass
+                return
+
+    def close(self) -> None:
+        """Print what is left, unless the terminal takes nothing."""
+        self._lines.put("")
+        self._thread.join(0.5)
 
 
 def port_taken(taken: PortTaken) -> manners.Stop:

@@ -6,11 +6,12 @@ from typing import Any
 
 import click
 
-from sockwright.cli import manners
+from sockwright.cli import flags, manners
 
 EXAMPLES = """\b
-SERVICE is one of echo, discard, time, greet, symbols, parity, hello, probes, files:DIR, or a function of your own:
-the signature alone makes it a service, over any protocol.
+SERVICE is one of echo, discard, time, greet, symbols, codebook, parity, hello, mailsink, probes, files:DIR,
+or a function: the signature alone makes it a service, over any protocol. A file that
+`tap --record` wrote plays its server's side.
 
 \b
 Examples:
@@ -19,6 +20,7 @@ Examples:
   sockwright serve http://:8080 --do hello
   sockwright serve http://:8888 --do files:.
   sockwright serve xmlrpc://:8000 --do mypackage.calc:add
+  sockwright serve smtp://:2525 --do mailsink
   sockwright serve tcp+tls://:9443 --do echo --frame line
 """
 
@@ -32,12 +34,15 @@ Examples:
 @click.option("--max-connections", type=click.IntRange(1), metavar="N", help="Connections at once.")
 @click.option("--idle", metavar="TIME", help="Hang up on who is silent for so long (5m).")
 @click.option("--call-limit", metavar="TIME", help="Refuse a call that takes longer (10s).")
+@flags.faults()
 @click.option("--all", "hidden", is_flag=True, help="files: also what begins with a dot.")
 @click.option("--spa", is_flag=True, help="files: /index.html for paths where no file is.")
 @click.option("--cors", is_flag=True, help="files: pages of other origins may read.")
 @click.option("--auth", metavar="USER:PASSWORD", help="files: for who knows these only (SOCKWRIGHT_SERVE_AUTH).")
 @click.option("--lan", is_flag=True, help="Let others on the network in, not only this machine.")
+@click.option("--mailbox", metavar="FILE|memory", help="Where mailsink keeps mail.")
 @click.option("--no-journal", is_flag=True, help="Keep what happens in memory only.")
+@click.option("--store", metavar="URL", help="Where state is kept: a file, redis://HOST:PORT/DB, memory.")
 @click.option("--ready-file", metavar="FILE", help="Write the real endpoints there (JSON) once they answer.")
 @click.option("--quiet", "-q", is_flag=True, help="Do not print a line per connection.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")

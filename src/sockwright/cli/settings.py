@@ -24,6 +24,9 @@ PREFIX = "SOCKWRIGHT"
 # Variables that are no options.
 OTHERS = frozenset({"SOCKWRIGHT_HOME", "SOCKWRIGHT_LOOP"})
 
+# Tables that belong to no verb; who reads them checks them (`flags.from_table`).
+TABLES = frozenset({"faults"})
+
 Loader = Callable[[str], click.Command]  # verb -> its command
 
 
@@ -100,6 +103,8 @@ def check(file: File, verbs: Mapping[str, object], load: Loader) -> None:
     commands = {verb: load(verb) for verb in verbs}
     everywhere = {flag for verb, top in commands.items() for _, each in leaves(top, (verb,)) for flag in flags_of(each)}
     for key, value in file.tables.items():
+        if key in TABLES:
+            continue
         if key in commands and isinstance(value, Mapping):
             _check_table(file, commands[key], (key,), value)
         elif key.replace("_", "-") not in everywhere or isinstance(value, Mapping):

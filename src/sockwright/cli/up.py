@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sockwright import __version__
-from sockwright.cli import manners
+from sockwright.cli import flags, manners
 
 if TYPE_CHECKING:
     from sockwright.journal.journal import Journal
@@ -24,9 +24,13 @@ TABLE: tuple[tuple[str, tuple[str, ...], tuple[str, ...], int], ...] = (
     ("time", ("time",), ("tcp", "udp"), 7013),
     ("greet", ("greet",), ("tcp", "udp"), 7017),
     ("symbols", ("symbols",), ("tcp",), 7019),
-    ("http", ("parity", "echo", "time", "probes"), ("http",), 7080),
-    ("https", ("parity", "echo", "time", "probes"), ("https",), 7443),
-    ("xmlrpc", ("parity", "echo", "time", "validator1"), ("xmlrpc",), 7081),
+    ("mailsink", ("mailsink",), ("smtp",), 7025),
+    ("mailsink", ("mailsink",), ("smtps",), 7465),
+    ("codebook", ("codebook",), ("tcp", "udp"), 7053),
+    ("people", ("people",), ("tcp",), 7079),
+    ("http", ("parity", "codebook", "people", "echo", "time", "probes"), ("http",), 7080),
+    ("https", ("parity", "codebook", "people", "echo", "time", "probes"), ("https",), 7443),
+    ("xmlrpc", ("parity", "codebook", "people", "echo", "time", "validator1"), ("xmlrpc",), 7081),
 )
 
 # The lecture's own ports, so that its client programs work against us unchanged.
@@ -56,12 +60,15 @@ Examples:
 @click.option("--only", metavar="NAMES", help="Only these services or schemes, apart by commas.")
 @click.option("--dir", "folder", metavar="DIR", help="Serve the files of this folder at / of HTTP.")
 @click.option("--lecture", is_flag=True, help="Use the lecture's ports: 12345, 5555, 8888, 8080, 8000.")
+@flags.faults()
 @click.option("--lan", is_flag=True, help="Let others on the network in, not only this machine.")
 @click.option("--open", "open_page", is_flag=True, help="Open the HTTP page in the browser.")
 @click.option("--idle", metavar="TIME", help="Hang up on who is silent for so long (5m).")
 @click.option("--grace", metavar="TIME", help="How long conversations may go on after SIGTERM (5s).")
 @click.option("--max-connections", type=click.IntRange(1), metavar="N", help="Connections at once.")
+@click.option("--mailbox", metavar="FILE|memory", help="Where the mail sink keeps mail.")
 @click.option("--no-journal", is_flag=True, help="Keep what happens in memory only.")
+@click.option("--store", metavar="URL", help="Where state is kept: a file, redis://HOST:PORT/DB, memory.")
 @click.option("--ready-file", metavar="FILE", help="Write the real endpoints there (JSON) once they answer.")
 @click.option("--quiet", "-q", is_flag=True, help="Do not print a line per connection.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
@@ -139,7 +146,7 @@ def _table(listening: Sequence[Listening], strong: Any) -> list[str]:
     places: dict[tuple[str, int], list[str]] = {}
     urls: list[tuple[str, str]] = []
     for one in listening:
-        if one.endpoint.protocol in ("tcp", "udp"):
+        if one.endpoint.protocol in ("tcp", "udp", "smtp"):
             places.setdefault((one.name, one.endpoint.port), []).append(one.endpoint.scheme)
         else:
             shown = "https" if one.endpoint.tls else "http"
@@ -165,11 +172,19 @@ def _tries(listening: Sequence[Listening]) -> list[tuple[str, str]]:
         tries.append((f"sockwright call tcp://:{port} hello", f"nc -N 127.0.0.1 {port}"))
     if port := at.get(("greet", "udp")):
         tries.append((f"sockwright call udp://:{port} hello", f"echo hello | nc -u -w1 127.0.0.1 {port}"))
+    if port := at.get(("codebook", "tcp")):
+        place = "" if port == 7053 else f"--at :{port} "
+        tries.append((f"sockwright decode {place}khoor zruog", f"echo khoor zruog | nc -N 127.0.0.1 {port}"))
+    if port := at.get(("people", "tcp")):
+        place = "" if port == 7079 else f" --at :{port}"
+        tries.append((f"sockwright join Ann 30{place}", f"sockwright people --follow{place}"))
     if port := at.get(("xmlrpc", "xmlrpc")):
         tries.append((f"sockwright call xmlrpc://:{port} is_even 4", ""))
     if port := at.get(("http", "http")) or at.get(("hello", "http")):
         path = "call/parity.is_even?n=4" if ("http", "http") in at else ""
         tries.append((f"sockwright call 'http://127.0.0.1:{port}/{path}'", f"curl 'http://127.0.0.1:{port}/{path}'"))
+    if port := at.get(("mailsink", "smtp")):
+        tries.append((f"sockwright call smtp://:{port} to=ann@example.org subject=Hello", "sockwright mail list"))
     if tries:
         tries.append(("sockwright watch", "sockwright log list"))
     return tries

@@ -26,6 +26,8 @@ from sockwright.wire.visible import visible
 
 # Notes that a person wants to see beside the connection, not only inside it.
 REMARKABLE = frozenset({"malformed", "refused", "failed", "limit"})
+# The note that says which protocol was recognised on a relayed connection.
+SPEAKS = "speaks"
 # Characters of a remark, and of a reason in a line.
 REMARK = 200
 
@@ -42,6 +44,11 @@ _BY_US = {
     LIMIT: "over a limit",
     ERROR: "error",
     STOPPED: "stopped",
+}
+_BY_TARGET = {  # of a tap
+    FIN: "server closed first (FIN)",
+    RST: "server reset (RST)",
+    ERROR: "server could not be reached",
 }
 _OVER_UDP = {FIN: "over", TIMEOUT: "nothing more came", LIMIT: "over a limit", ERROR: "error", STOPPED: "stopped"}
 
@@ -80,6 +87,8 @@ class Connection(msgspec.Struct, gc=False):
         elif kind == NOTE:
             self.notes += 1
             name, about = payload
+            if name == SPEAKS:
+                self.opened = msgspec.structs.replace(self.opened, proto=about["protocol"])
             if name in REMARKABLE:
                 self.remark = remark_of(name, about)
         elif kind == FAULT:
@@ -142,7 +151,7 @@ class Connection(msgspec.Struct, gc=False):
         if self.opened.proto == "udp":
             words = _OVER_UDP.get(ended.how, ended.how)
         else:
-            known = _BY_PEER if ended.who == "peer" else _BY_US
+            known = {"peer": _BY_PEER, "target": _BY_TARGET}.get(ended.who, _BY_US)
             words = known.get(ended.how, ended.how)
         return f"{words}: {visible(ended.reason, REMARK)}" if ended.reason else words
 

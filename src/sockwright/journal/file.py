@@ -14,7 +14,7 @@ import re
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,7 @@ TIDY = 1.0
 
 _UPSERT = (
     f"INSERT INTO connection ({FIXED}, {CHANGING}) VALUES ({', '.join('?' * 26)}) ON CONFLICT (number) DO UPDATE SET "
-    + re.sub(r"(\w+)", r"\1 = excluded.\1", CHANGING)
+    + re.sub(r"(\w+)", r"\1 = excluded.\1", "proto, " + CHANGING)  # a tap recognises the protocol later
     + " WHERE run = excluded.run"  # never somebody else's, should a number ever be used twice
 )
 
@@ -67,7 +67,10 @@ class File:
         self.limits = limits
         self.run = run
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # what went over the wire is nobody else's business
+        # What went over the wire is nobody else's business. Only a file that is not there is opened by hand: closing
+        # a descriptor drops every lock that SQLite holds on that file elsewhere in this process.
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         self._inode = os.stat(path).st_ino
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=wait)
         try:

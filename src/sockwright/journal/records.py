@@ -32,7 +32,8 @@ RARE = frozenset({OPENED, NOTE, FAULT, ENDED, OMITTED})
 
 Record = tuple[int, int, float, Any, int] | tuple[int, int, float, Any, int, Any, int]
 
-# How a connection ended, and who did it. `who` is "peer", "us" or "" (nobody: the machine, the network).
+# How a connection ended, and who did it. `who` is "peer", "us", "target" (the server behind a tap) or "" (nobody: the
+# machine, the network).
 FIN = "fin"  # both sides said all they had
 RST = "rst"
 TIMEOUT = "time-out"

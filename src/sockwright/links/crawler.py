@@ -21,11 +21,26 @@ from sockwright.links.fragment import DIRECTIVE
 from sockwright.links.local import Disk, read_file, type_of, url_of
 from sockwright.links.page import Link, Page, read_page, visible_text
 from sockwright.links.policy import REDIRECTS_MAX
-from sockwright.links.resources import ASKED, NEVER, NEW, REDIRECTED, SETTLED, UNSEEN, Resource, Resources
+from sockwright.links.resources import (
+    ASKED,
+    COOKIED,
+    EXEMPT,
+    NEVER,
+    NEW,
+    READABLE,
+    REDIRECTED,
+    SETTLED,
+    TAKEN,
+    UNSEEN,
+    Hop,
+    Resource,
+    Resources,
+)
 from sockwright.links.schemes import check_scheme
 from sockwright.links.scope import Scope, looks_endless
+from sockwright.links.shelf import Shelf
 from sockwright.links.url import fragment_of
-from sockwright.links.verdict import WORKS, Anchors, Hop, Verdict, of_outcome, through, with_fragment
+from sockwright.links.verdict import WORKS, Anchors, Verdict, of_outcome, through, with_fragment
 
 PAGES_MAX = 5_000
 DEPTH_MAX = 20
@@ -34,6 +49,7 @@ _TASKS_PER_HOST = 1_000  # handed to the source at once; the rest waits here, wh
 _UNSETTLED_MAX = 20_000  # URLs without a verdict while there are files left to read
 SPARE_MAX = 16_000_000  # bytes of bodies that are kept in case somebody needs them later
 _PLACE = 20  # bits for the number of a link in its page
+_PLACE_MASK = (1 << _PLACE) - 1
 _STYLES = frozenset({"link[rel=stylesheet]", "css @import"})
 _WEB = ("http://", "https://")
 
@@ -119,8 +135,7 @@ class Crawler:
         self._disk = Disk()
         self._table = Resources(self._emit)
         self._starts: list[tuple[str, Resource]] = []
-        self._pages: list[tuple[str, list[Link]]] = []
-        self._read: set[str] = set()  # addresses of pages whose links were taken
+        self._shelf = Shelf()
         self._spare: OrderedDict[str, tuple[bytes, str]] = OrderedDict()  # bodies of URLs that nobody wanted to read
         self._spared = 0  # bytes of them
         self._backlog: dict[str, deque[Resource]] = {}
@@ -220,9 +235,6 @@ class Crawler:
 
     def _take_links(self, page: Page, address: str, depth: int) -> None:
         """Take the links of a page that was reached at `depth`."""
-        if address in self._read:
-            return
-        self._read.add(address)
         self.tally.pages += page.kind != "css"
         if page.truncated:
             self._tell(page.truncated)
@@ -230,8 +242,9 @@ class Crawler:
         local = address.startswith("file:")
         if local and self._root:
             links = [self._rooted(link) for link in links]
-        number = len(self._pages)
-        self._pages.append((address, links))
+        if not links:
+            return
+        number = self._shelf.put(address, links)
         below = depth + 1
         goes_on = self._bounds.recursive and below <= self._bounds.depth
         if page.kind == "sitemap":  # it stands for the pages that it lists
@@ -241,6 +254,7 @@ class Crawler:
         for place, link in enumerate(links):
             if link.fault or (link.url.startswith("file:") and not local):
                 self._say(address, link, self._unaskable(link))
+                self._shelf.told(number)
                 continue
             url, _, fragment = link.url.partition("#")
             resource = by_url.get(url)
@@ -250,8 +264,10 @@ class Crawler:
                 resource = self._see(url, want, follow)
             else:
                 if fragment and resource.want < _want(fragment):
+                    resource = self._table.own(url, resource)
                     self._want_page(resource, _want(fragment))
                 if goes_on and resource.follow == UNSEEN and self._leads_on(link):
+                    resource = self._table.own(url, resource)
                     self._follow(resource, below)
             if too_deep and link.follow and self._scope.inside(url):
                 self._tell(f"pages deeper than {self._bounds.depth} links were not read")
@@ -280,13 +296,14 @@ class Crawler:
         return Verdict("skipped", "a page of the web cannot link to this machine's files")
 
     def _emit(self, occurrence: int, resource: Resource) -> None:
-        page, links = self._pages[occurrence >> _PLACE]
-        link = links[occurrence & ((1 << _PLACE) - 1)]
+        number = occurrence >> _PLACE
+        page, link = self._shelf.get(number, occurrence & _PLACE_MASK)
         verdict = resource.verdict
         assert verdict is not None
         if verdict.anchors is not None and (verdict.fragment or "#" in link.url):
             verdict = with_fragment(verdict, fragment_of(link.url))
         self._say(page, link, verdict)
+        self._shelf.told(number)
 
     def _say(self, page: str, link: Link, verdict: Verdict) -> None:
         tally = self.tally
@@ -306,13 +323,15 @@ class Crawler:
         """Return the resource of a URL without fragment, and have it asked if it is new."""
         resource = self._table.by_url.get(url)
         if resource is not None:
+            if want > resource.want or (follow >= 0 and resource.follow < 0):
+                resource = self._table.own(url, resource)
             if want > resource.want:
                 self._want_page(resource, want)
             if follow >= 0 and resource.follow < 0:
                 self._follow(resource, follow, inside=True)
             return resource
         resource = Resource(url, want, follow)
-        resource.exempt = exempt
+        resource.flags = EXEMPT if exempt else 0
         resource.redirects = redirects
         self._table.add(resource)
         self._ask(resource)
@@ -321,10 +340,10 @@ class Crawler:
     def _ask(self, resource: Resource) -> None:
         """Find out about a resource: at once where no server is needed, else when its turn comes."""
         url = resource.url
-        if not resource.exempt and (reason := self._scope.left_out(url)):
+        if not resource.flags & EXEMPT and (reason := self._scope.left_out(url)):
             self._table.settle(resource, Verdict("skipped", reason))
         elif url.startswith(_WEB):
-            if looks_endless(url) and not resource.exempt:
+            if looks_endless(url) and not resource.flags & EXEMPT:
                 self._tell("paths that repeat themselves were taken for a trap")
                 self._table.settle(resource, Verdict("skipped", "its path repeats itself: taken for a trap"))
                 return
@@ -337,6 +356,7 @@ class Crawler:
             self._ask_disk(resource)
         else:
             self._table.settle(resource, Verdict(*check_scheme(url)))
+            self._table.compact(resource)
 
     def _hand(self, resource: Resource, origin: str) -> None:
         if resource.follow > 0 and self.tally.pages >= self._bounds.pages:
@@ -344,7 +364,13 @@ class Crawler:
             self._tell(reason)
             self._table.settle(resource, Verdict("skipped", reason))
             return
-        task = Task(resource.url, resource.want, exempt=resource.exempt, anew=resource.generation > 0, owner=resource)
+        task = Task(
+            resource.url,
+            resource.want,
+            exempt=bool(resource.flags & EXEMPT),
+            anew=resource.generation > 0,
+            owner=resource,
+        )
         resource.on = task
         resource.state = ASKED
         self._handed[origin] = self._handed.get(origin, 0) + 1
@@ -377,10 +403,10 @@ class Crawler:
             text = visible_text(content, page.url, type_of(found.path)) if resource.want is Body.TEXT else None
             anchors = Anchors.of(page, cut, text)
         resource.asked = resource.want
-        resource.readable = True
+        resource.flags |= READABLE
         self._table.settle(resource, Verdict("ok", "a file" if found.path else "a directory", anchors=anchors))
         if page is not None and resource.follow >= 0:
-            self._take_links(page, page.url, resource.follow)
+            self._take_once(resource, page)
 
     def _follow(self, resource: Resource, depth: int, *, inside: bool = False) -> None:
         """Have the links of a resource taken that was known before, but not wanted as a page."""
@@ -388,11 +414,11 @@ class Crawler:
             resource.follow = NEVER
             return
         resource.follow = depth
-        if resource.state == SETTLED and resource.asked is not Body.NONE and resource.url not in self._read:
+        if resource.state == SETTLED and resource.asked is not Body.NONE and not resource.flags & TAKEN:
             resource.want = Body.NONE  # it was read for its anchors only
         self._want_page(resource, Body.PAGE)
-        if isinstance(resource.on, Resource):
-            self._follow(resource.on, depth)
+        if isinstance(resource.on, Hop):
+            self._follow(resource.on.target, depth)
 
     def _want_page(self, resource: Resource, want: Body) -> None:
         """Have more of a resource that was known before: its links and anchors, or its text as well."""
@@ -403,15 +429,16 @@ class Crawler:
         if isinstance(on, Task):
             if not on.begun:
                 on.body = want
-        elif isinstance(on, Resource):
-            self._want_page(on, want)
-            if resource.state == SETTLED and on.state != SETTLED:
+        elif isinstance(on, Hop):
+            target = on.target
+            self._want_page(target, want)
+            if resource.state == SETTLED and target.state != SETTLED:
                 self._table.unsettle(resource)
                 resource.state = REDIRECTED
-                self._table.wait(on, resource)
-            elif resource.state == SETTLED and on.verdict is not None and resource.hop is not None:
-                resource.verdict = through(resource.url, resource.hop, on.verdict)
-        elif resource.state == SETTLED and resource.readable:
+                self._table.wait(target, resource)
+            elif resource.state == SETTLED and target.verdict is not None:
+                resource.verdict = through(resource.url, on, target.verdict)
+        elif resource.state == SETTLED and resource.flags & READABLE:
             self._read_late(resource)
 
     def _read_late(self, resource: Resource) -> None:
@@ -428,7 +455,13 @@ class Crawler:
         resource.asked = resource.want
         resource.verdict = dataclasses.replace(resource.verdict, anchors=Anchors.of(page, "", text))
         if resource.follow >= 0:
-            self._take_links(page, resource.url, resource.follow)
+            self._take_once(resource, page)
+
+    def _take_once(self, resource: Resource, page: Page) -> None:
+        """Take the links of a resource, unless that was done before."""
+        if not resource.flags & TAKEN:
+            resource.flags |= TAKEN
+            self._take_links(page, page.url if page.url.startswith("file:") else resource.url, resource.follow)
 
     def _keep_spare(self, url: str, spare: tuple[bytes, str]) -> None:
         self._spare[url] = spare
@@ -448,8 +481,7 @@ class Crawler:
     def _learn(self, resource: Resource, task: Task, outcome: Outcome) -> None:
         resource.on = None
         resource.asked = task.body
-        resource.cookied = resource.cookied or outcome.cookies
-        resource.readable = outcome.readable
+        resource.flags |= (COOKIED if outcome.cookies else 0) | (READABLE if outcome.readable else 0)
         if outcome.kind == "redirect":
             self._redirected(resource, outcome)
             return
@@ -471,12 +503,12 @@ class Crawler:
         page = outcome.page
         if page is not None and resource.follow >= 0:
             if self.tally.pages < self._bounds.pages:
-                self._take_links(page, resource.url, resource.follow)
+                self._take_once(resource, page)
             else:
                 self._tell(f"the limit of {self._bounds.pages} pages was reached")
+        self._table.compact(resource)
 
     def _redirected(self, resource: Resource, outcome: Outcome) -> None:
-        hop = Hop(outcome.location, outcome.reason, outcome.permanent)
         url, _, fragment = outcome.location.partition("#")
         if not url.startswith(_WEB):
             self._table.settle(resource, self._strange(url, outcome))
@@ -485,7 +517,7 @@ class Crawler:
             self._table.settle(resource, Verdict("broken", f"more than {REDIRECTS_MAX} redirects", outcome.status))
             return
         target = self._table.by_url.get(url)
-        if target is not None and (chain := self._table.loop(resource, target)):
+        if target is not None and target.url and (chain := self._table.loop(resource, target)):
             fresh = self._table.again(target, chain)
             if fresh is None:
                 way = " -> ".join([one.url for one in chain] + [url])
@@ -494,13 +526,14 @@ class Crawler:
             target = fresh
             self._ask(fresh)
         else:
-            start = resource.exempt
+            start = bool(resource.flags & EXEMPT)
             if start:
                 self._scope.redirected(origin_of(resource.url), origin_of(url))
             follow = resource.follow if start or (resource.follow >= 0 and self._scope.inside(url)) else UNSEEN
             want = max(_want(fragment), resource.want)
             target = self._see(url, want, follow, exempt=start, redirects=resource.redirects + 1)
-        self._table.redirect(resource, hop, target)
+        target = self._table.own(url, target)
+        self._table.redirect(resource, Hop(outcome.location, outcome.reason, outcome.permanent, target))
 
     def _strange(self, url: str, outcome: Outcome) -> Verdict:
         """Return the verdict on a redirect to where HTTP does not lead."""

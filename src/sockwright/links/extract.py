@@ -34,7 +34,8 @@ class Harvest:
     def starts(self) -> list[int]:
         """Offsets at which the lines begin."""
         if self._starts is None:
-            self._starts = [0, *accumulate(len(line) + 1 for line in self.text.split("\n"))]
+            lengths = map(len, self.text.split("\n"))
+            self._starts = list(accumulate(map((1).__add__, lengths), initial=0))
         return self._starts
 
     def place(self, offset: int) -> tuple[int, int]:

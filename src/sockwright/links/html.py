@@ -31,17 +31,16 @@ _CARRIERS = ",".join(
         "[imagesrcset]", "[srcdoc]", "[xlink\\:href]", "form", "meta[http-equiv]", "style",
     ]
 )  # fmt: skip
-_LANGUAGES = {Namespace.HTML: "html", Namespace.SVG: "svg", Namespace.MATHML: "math"}
+_HTML = Namespace.HTML
+_LANGUAGES = {_HTML: "html", Namespace.SVG: "svg", Namespace.MATHML: "math"}
 
 
 def read_html(harvest: Harvest, depth: int = 0) -> None:
     """Harvest a page; its base may change the harvest's resolver."""
     document = turbohtml.parse(harvest.text, allow_declarative_shadow_roots=False)
     inert = _inert(document)
-    for anchor in document.select("[id],a[name]"):
-        if anchor.position not in inert:
-            _take_anchor(harvest.anchors, anchor)
-    base = next((e for e in document.select("base[href]") if e.position not in inert and _is_html(e)), None)
+    _take_anchors(document, inert, harvest.anchors)
+    base = next((e for e in document.select("base[href]") if e.position not in inert and e.namespace is _HTML), None)
     if base is not None:
         url = based(harvest.resolver.base, base.attr("href") or "")
         harvest.resolver = Resolver(url, harvest.resolver.encoding)
@@ -62,7 +61,7 @@ def read_html(harvest: Harvest, depth: int = 0) -> None:
         else:
             read.add(position)
             offset = starts[position[0] - 1] + position[1]
-        reading.read(element, offset, _LANGUAGES[element.namespace])
+        reading.read(element, offset, "html" if (space := element.namespace) is _HTML else _LANGUAGES[space])
         if harvest.full:
             break
 
@@ -98,15 +97,12 @@ def seen_text(page: str) -> str:
     return turbohtml.parse(page, positions=False, allow_declarative_shadow_roots=False).to_text()
 
 
-def _take_anchor(anchors: set[str], element: Element) -> None:
-    if name := element.attr("id"):
-        anchors.add(name)
-    if element.tag == "a" and (name := element.attr("name")):
-        anchors.add(name)
-
-
-def _is_html(element: Element) -> bool:
-    return element.namespace is Namespace.HTML
+def _take_anchors(document: Document, inert: set[tuple[int, int]], anchors: set[str]) -> None:
+    for query, attribute in (("[id]", "id"), ("a[name]", "name")):
+        elements = document.select(query)
+        if inert:
+            elements = [element for element in elements if element.position not in inert]
+        anchors.update(name for element in elements if (name := element.attr(attribute)))
 
 
 def _inert(document: Document) -> set[tuple[int, int]]:

@@ -115,6 +115,7 @@ class _Reader:
         self._paragraph: list[tuple[int, int]] = []
         self._end: re.Pattern[str] | None = None  # what ends the code or HTML we are in
         self._in_code = False
+        self._empty = -1  # which container is a list item with nothing in it yet
         self._read()
 
     def _read(self) -> None:
@@ -143,8 +144,11 @@ class _Reader:
         indent = margin - column
         if content == end:
             self._cut(matched)
-        elif self._paragraph and before == matched < len(self._containers) and not self._begins(content, end, indent):
-            self._paragraph.append((content, end))  # a lazy line of a paragraph in a quote or an item
+            return
+        self._empty = -1
+        lazy = self._paragraph and before == matched < len(self._containers)
+        if lazy and not self._begins(content, end, indent):
+            self._paragraph.append((content, end))  # it goes on with a paragraph in a quote or an item
         else:
             if matched < len(self._containers):
                 self._cut(matched)
@@ -165,19 +169,28 @@ class _Reader:
                 if margin - column > 3 or content == end or self._text[content] != ">":
                     break
                 at, column = self._behind_quote(content, end, margin)
-            elif content < end:
+            elif content == end:
+                if matched == self._empty:
+                    break  # an item begins with one blank line at most
+            else:
                 if margin - column < width:
                     break
-                wanted = column + width
-                while column < wanted:
-                    column += 4 - column % 4 if self._text[at] == "\t" else 1
-                    at += 1
+                at, column = self._advance(at, column, column + width)
             matched += 1
         return at, column, matched
 
     def _behind_quote(self, at: int, end: int, column: int) -> tuple[int, int]:
         at, column = at + 1, column + 1
-        return (at + 1, column + 1) if at < end and self._text[at] in " \t" else (at, column)
+        return self._advance(at, column, column + 1) if at < end and self._text[at] in " \t" else (at, column)
+
+    def _advance(self, at: int, column: int, wanted: int) -> tuple[int, int]:
+        """Go on over blanks to a column; a tab that goes further stays, and its rest is margin."""
+        while column < wanted:
+            step = 4 - column % 4 if self._text[at] == "\t" else 1
+            if column + step > wanted:
+                return at, wanted
+            at, column = at + 1, column + step
+        return at, column
 
     def _open_containers(self, at: int, end: int, column: int, matched: int) -> tuple[int, int, int]:
         while len(self._containers) < CONTAINERS:
@@ -196,13 +209,16 @@ class _Reader:
                 gap = inside_column - behind_column
                 if inside == end or gap > 4:
                     gap = 1
-                    inside, inside_column = min(marker.end() + 1, end), behind_column + 1
+                    inside, inside_column = marker.end(), behind_column
+                    if inside < end:
+                        inside, inside_column = self._advance(inside, behind_column, behind_column + 1)
                 width = behind_column - column + gap
                 behind, behind_column = inside, inside_column
             else:
                 break
             self._cut(matched)
             self._containers.append(width)
+            self._empty = matched if self._skip(behind, end, 0)[0] == end and width != _QUOTE else -1
             at, column = behind, behind_column
             matched += 1
         return at, column, matched
@@ -240,10 +256,10 @@ class _Reader:
             self.hidden.append((at, end))
         elif heading := _ATX.match(text, at, end):
             self._close_paragraph()
-            self._take_heading([heading.span(1)])
+            self._take_heading(Run(text, [heading.span(1)], defines=False))
         elif self._paragraph and _SETEXT.match(text, at, end):
             lines, self._paragraph = self._paragraph, []
-            self._take_heading(lines)
+            self._take_heading(Run(text, lines))
         elif _BREAK.match(text, at, end):
             self._close_paragraph()
         elif not self._read_html(at, end):
@@ -263,8 +279,7 @@ class _Reader:
             return True
         return False
 
-    def _take_heading(self, lines: list[tuple[int, int]]) -> None:
-        run = Run(self._text, lines)
+    def _take_heading(self, run: Run) -> None:
         self.runs.append(run)
         self.headings.append(run)
 

@@ -22,9 +22,9 @@ _ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
 _UP_TO = f"{{0,{TITLE_LIMIT}}}"
 _TITLE = rf"(?:\"(?:[^\"\\]|\\.){_UP_TO}\"|'(?:[^'\\]|\\.){_UP_TO}'|\((?:[^()\\]|\\.){_UP_TO}\))"
 _IN_POINTS = r"<((?:[^<>\n\\]|\\.)*+)>"
-_CHARACTER = r"[^\s()\\\x00-\x1f\x7f]|\\."
+_CHARACTER = r"[^\s()\\\x00-\x1f\x7f]|\\[!-/:-@\[-`{-~]?"
 _BARE = rf"((?:{_CHARACTER}|\((?:{_CHARACTER}|\((?:{_CHARACTER}|\((?:{_CHARACTER})*+\))*+\))*+\))*+)"
-_TARGET = re.compile(rf"\(\s*+(?:{_IN_POINTS}|{_BARE})(?:\s++{_TITLE})?\s*+\)", re.DOTALL)
+_TARGET = re.compile(rf"\(\s*+(?:{_IN_POINTS}|(?!<){_BARE})(?:\s++{_TITLE})?\s*+\)", re.DOTALL)
 _LABEL = rf"\[((?:[^\[\]\\]|\\.){{1,{LABEL_LIMIT}}}+)\]"
 _REFERENCE = re.compile(_LABEL, re.DOTALL)
 _DEFINITION = re.compile(
@@ -59,7 +59,8 @@ _PLAIN = re.compile(
 class Run:
     """The text of a paragraph or a heading, line by line out of the document, without margins."""
 
-    def __init__(self, document: str, lines: list[tuple[int, int]]) -> None:
+    def __init__(self, document: str, lines: list[tuple[int, int]], *, defines: bool = True) -> None:
+        self.defines = defines  # it may begin with definitions of references
         self.text = "\n".join(document[start:end] for start, end in lines)
         self._sources = [start for start, _ in lines]
         self._starts = [0, *accumulate(end - start + 1 for start, end in lines)][:-1]
@@ -91,7 +92,7 @@ class Spans:
     def _read_definitions(self, run: Run) -> int:
         """Take the definitions at the head of a paragraph; return where its text begins."""
         at = 0
-        while match := _DEFINITION.match(run.text, at):
+        while run.defines and (match := _DEFINITION.match(run.text, at)):
             group = 2 if match[2] is not None else 3
             definition = _Definition(_plain(match[group]), run.where(match.start(group)))
             self._definitions.setdefault(_folded(match[1]), definition)

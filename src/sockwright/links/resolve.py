@@ -40,19 +40,19 @@ class Resolver:
 
     def __init__(self, base: str, encoding: str = "utf-8") -> None:
         self.encoding = encoding
-        self._base: URL | None
-        try:
-            self._base = parse(base)
-        except BadURL:
-            self._base = None
-        self.base = base if self._base is None else str(self._base)
-        self._address = self._root = ""
-        self._up: list[str] = []
-        if self._base is not None and self._base.scheme in ("http", "https"):
-            self._address = self._base.address
-            path = self._base.path
-            self._root = self._address.partition("?")[0].removesuffix(path)
-            directories = path.split("/")[:-1]
+        self.base = base
+        self._parsed: URL | None = None
+        self._is_parsed = False
+        match = _CLEAN.fullmatch(base)
+        if match is None or match.lastgroup != "whole" or "%2" in base:
+            parsed = self._parse_base()
+            self.base = base = base if parsed is None else str(parsed)
+        self._address = base.partition("#")[0]
+        self._up: list[str] = []  # the base's directory and those above it, down to the root
+        if base.startswith(("http://", "https://")) and (self._parsed or not self._is_parsed):
+            before, slash, path = self._address.partition("?")[0].partition("/")[2][1:].partition("/")
+            self._root = base[: base.index("//") + 2] + before
+            directories = (slash + path).split("/")[:-1]
             self._up = [self._root + "/".join(directories[:n]) + "/" for n in range(len(directories), 0, -1)]
 
     def resolve(self, raw: str) -> tuple[str, str]:
@@ -78,6 +78,16 @@ class Resolver:
                 case _:
                     return raw + "/", ""
         try:
-            return str(parse(raw, self._base, encoding=self.encoding)), ""
+            base = self._parsed if self._is_parsed else self._parse_base()
+            return str(parse(raw, base, encoding=self.encoding)), ""
         except BadURL as error:
             return "", str(error)
+
+    def _parse_base(self) -> URL | None:
+        """Take the base apart, which most pages never need."""
+        self._is_parsed = True
+        try:
+            self._parsed = parse(self.base)
+        except BadURL:
+            self._parsed = None
+        return self._parsed

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import unquote
 
 from sockwright.links.evidence import evidence
@@ -59,13 +59,17 @@ class Verdict:
         return self.note
 
 
-@dataclass(frozen=True, slots=True)
-class Hop:
+class Moved(Protocol):
     """A redirect from one URL to the next."""
 
-    location: str  # resolved, with fragment
-    reason: str  # "301 Moved Permanently"
-    permanent: bool
+    @property
+    def location(self) -> str: ...  # resolved, with fragment
+
+    @property
+    def reason(self) -> str: ...  # "301 Moved Permanently"
+
+    @property
+    def permanent(self) -> bool: ...
 
 
 def of_outcome(outcome: Outcome) -> Verdict:
@@ -84,7 +88,7 @@ def of_outcome(outcome: Outcome) -> Verdict:
     )
 
 
-def through(url: str, hop: Hop, beyond: Verdict) -> Verdict:
+def through(url: str, hop: Moved, beyond: Verdict) -> Verdict:
     """Return the verdict on `url`, which redirects by `hop` to a URL with the verdict `beyond`."""
     redirects = (address_of(hop.location), *beyond.redirects)
     if len(redirects) > REDIRECTS_MAX and beyond.kind in WORKS:

@@ -23,6 +23,7 @@ PROTOCOLS: Mapping[str, str] = {
     "udp": "datagrams",
     "http": "http",
     "xmlrpc": "xmlrpc",
+    "smtp": "smtp",
 }
 DATAGRAM = frozenset({"udp"})
 

@@ -44,10 +44,16 @@ class Datagrams(Dialogue):
         service = self._service
         if len(service.parameters) != 1 or service.parameters[0].type is not bytes:
             return None
-        if service.returns is bytes:
-            function: Callable[[bytes], bytes] = service.function
+        if service.returns is not bytes:
+            return None
+        function: Callable[[bytes], bytes] = service.function
+        if not self._text:
             return function
-        return None
+
+        def answer(data: bytes) -> bytes:
+            return function(data.removesuffix(b"\n").removesuffix(b"\r"))
+
+        return answer
 
     def feed(self, data: bytes, now: float) -> Actions:
         service = self._service

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from sockwright import config
-from sockwright.binding import Arguments, Outcome, Refusal, Service, attempt
+from sockwright.binding import Arguments, Outcome, Refusal, Service, attempt, failure
 from sockwright.conversation import (
     NOTHING,
     Action,
@@ -25,11 +25,15 @@ from sockwright.conversation import (
     Note,
     Opening,
     Tell,
-    failed,
 )
-from sockwright.errors import PeerError
+from sockwright.conversation import (
+    failed as failed_note,
+)
+from sockwright.errors import PeerError, ServiceError
 from sockwright.protocols import Terms
 from sockwright.wire import framing
+
+_LF = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,21 @@ def encode_outcome(outcome: Outcome) -> bytes:
     return encode_value(outcome)
 
 
+def _answering(service: Service) -> Callable[[bytes], bytes]:
+    """Return what maps one line to the answer, in one call; it raises what the service raises."""
+    function = service.function
+    if service.returns is bytes and [parameter.type for parameter in service.parameters] == [bytes]:
+        straight: Callable[[bytes], bytes] = function
+        return straight
+    fit = service.fit
+
+    def answer(line: bytes) -> bytes:
+        values, named = fit(Arguments(line=line))
+        return encode_value(function(*values, **named))
+
+    return answer
+
+
 class Lines(Dialogue):
     """One peer of one service.
 
@@ -78,7 +97,7 @@ class Lines(Dialogue):
     Blocking services get one batch at a time, so that answers keep the order of the frames.
     """
 
-    __slots__ = ("_asked", "_began", "_frames", "_framing", "_limits", "_said_all", "_service")
+    __slots__ = ("_asked", "_began", "_frames", "_framing", "_limits", "_owed", "_said_all", "_service")
 
     def __init__(self, service: Service, cutter: framing.Framing | None, limits: Limits) -> None:
         super().__init__()
@@ -90,8 +109,12 @@ class Lines(Dialogue):
         self._asked = False  # a batch is out
         self._said_all = False  # the peer's FIN came
         self._began = False
+        self._owed: list[Action] = []  # for one read on the hot path, where somebody's code failed
         if not service.blocking and not service.is_async and not service.is_session and not service.speaks_first:
-            self.inline = self._raw_inline() if cutter is None else None
+            if cutter is None:
+                self.inline = self._raw_inline()
+            elif service.answers and type(cutter) is framing.Lines:
+                self.inline = self._line_inline(cutter, _answering(service))
 
     def _raw_inline(self) -> Callable[[bytes], bytes | None] | None:
         """Return the service itself where it maps bytes to bytes, or what fits it to the hot path."""
@@ -109,6 +132,49 @@ class Lines(Dialogue):
 
             return swallow
         return None
+
+    def _line_inline(self, lines: framing.Lines, answer: Callable[[bytes], bytes]) -> Callable[[bytes], bytes | None]:
+        """Return what answers whole lines in one call: one split and one write for all that a read brought."""
+        longest = self._limits.longest_frame
+        rest = lines.rest
+        passed = 0  # bytes that `lines` has not seen
+
+        def inline(data: bytes) -> bytes | None:
+            nonlocal passed
+            if data[-1] != _LF or len(data) > longest or rest or lines.broken is not None:
+                lines.skip(passed)
+                passed = 0
+                return None
+            passed += len(data)
+            self.deadline = None
+            self._began = True
+            if data.find(b"\n") == len(data) - 1:
+                try:
+                    return answer(data[:-2] if data[-2:] == b"\r\n" else data[:-1]) + b"\n"
+                except ServiceError as refused:
+                    return encode_outcome(Refusal(str(refused), refused.code)) + b"\n"
+            return several(data.replace(b"\r\n", b"\n") if b"\r" in data else data)
+
+        def several(data: bytes) -> bytes:
+            answers: list[bytes] = []
+            wrong: Exception | None = None
+            for line in data[:-1].split(b"\n"):
+                try:
+                    answers.append(answer(line))
+                except Exception as failed:  # noqa: BLE001 - somebody else's code
+                    outcome = failure(failed)
+                    answers.append(encode_outcome(outcome))
+                    if outcome.trace:
+                        wrong = failed
+                        self._owed.append(failed_note(outcome))
+            answers.append(b"")
+            said = b"\n".join(answers)
+            if wrong is None:
+                return said
+            self._owed.append(said)  # the hot path cannot write notes: `answered` hands out all of it
+            raise wrong
+
+        return inline
 
     # -- events
 
@@ -159,6 +225,9 @@ class Lines(Dialogue):
 
     def answered(self, ticket: int, outcomes: Sequence[Outcome], now: float) -> Actions:
         self._asked = False
+        if self._owed:
+            owed, self._owed = self._owed, []
+            return owed
         actions = self._answers(outcomes)
         if self._service.speaks_first:
             return (*actions, Close())
@@ -211,7 +280,7 @@ class Lines(Dialogue):
         for outcome in outcomes:
             refused = type(outcome) is Refusal
             if refused and outcome.trace:
-                actions.append(failed(outcome))
+                actions.append(failed_note(outcome))
             if silent and not refused:
                 continue
             actions += self._frame(encode_outcome(outcome))

@@ -70,7 +70,9 @@ class Methods:
     def __init__(self, services: Sequence[Service], multicall: int = MULTICALL) -> None:
         self._most = multicall
         # Nobody stays over XML-RPC, nobody sees the request, and what is said goes over a stream.
-        called = [one for one in services if not (one.is_session or takes_request(one) or one.only == "datagram")]
+        called = [
+            one for one in services if not (one.is_session or takes_request(one) or one.only in ("datagram", "line"))
+        ]
         own = (self._list_methods, self._method_signature, self._method_help, self._get_capabilities, self._multicall)
         self._services = {f"system.{one.name}": one for one in (service_of(function, "system") for function in own)}
         for one in called:

@@ -23,7 +23,7 @@ def routes_of(terms: Terms) -> Routes:
     """
     routes = Routes(terms.extra.get("routes", ()))
     names: Collection[str] = terms.extra.get("names", ())
-    spoken = [service for service in terms.services if service.only != "datagram"]
+    spoken = [service for service in terms.services if service.only not in ("datagram", "line")]
     calls = [service for service in spoken if not takes_request(service)]
     for service in spoken:
         if takes_request(service):

@@ -14,6 +14,8 @@ from typing import Any
 from sockwright.binding import Service, load
 from sockwright.config import suggest
 from sockwright.errors import ConfigError
+from sockwright.stores import Store
+from sockwright.stores.memory import MemoryStore
 
 # service, as `--do` names it -> (module in this room, one line for --help)
 SERVICES: Mapping[str, tuple[str, str]] = {
@@ -22,9 +24,12 @@ SERVICES: Mapping[str, tuple[str, str]] = {
     "time": ("time", "the time as text (RFC 867)"),
     "greet": ("greet", "thanks whoever comes"),
     "symbols": ("symbols", "a stream of the last symbol the peer sent"),
+    "mailsink": ("mailsink", "smtp: takes every mail, keeps it, delivers none"),
     "files": ("files", "http: the files of a folder, as files:DIR"),
     "hello": ("hello", "http: Hello World! to every GET"),
     "probes": ("probes", "http: answers for testing clients, at httpbin's paths"),
+    "codebook": ("codebook", "a list of enciphered words in, the plain words out"),
+    "people": ("people", "a peer says who it is and stays; all see who is connected"),
     "parity": ("parity", "is_even: the lecture's call"),
     "validator1": ("validator1", "the nine calls of the XML-RPC validation suite"),
 }
@@ -36,15 +41,29 @@ async def _no_sleep(seconds: float) -> None:
     """There is no clock."""
 
 
+# Built-in services that have no use for a store that outlives the process, or is shared.
+_STATELESS = frozenset(SERVICES) - {"codebook", "people"}
+
+
+def keeps_state(name: str) -> bool:
+    """Tell whether the service `name` may keep something in the store; of somebody else's nobody knows."""
+    return name not in _STATELESS and ":" not in name
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a service may lean on: `now` (seconds since the epoch), `sleep`, and the bench's store, where it has one."""
+    """What a service may lean on: `now` (seconds since the epoch), `sleep`, and the bench's store.
+
+    `extra` is what services leave there for others to find, by name; `settings` what was said to this service alone
+    (`files:DIR` has an `argument`).
+    """
 
     now: Callable[[], float]
+    store: Store = field(default_factory=MemoryStore)
+    extra: dict[str, Any] = field(default_factory=dict)
     # Waits so many seconds, or until the bench stops.
     sleep: Callable[[float], Awaitable[None]] = _no_sleep
-    store: Any = None
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 def offered(name: str, context: Context) -> Sequence[Service]:
@@ -54,11 +73,16 @@ def offered(name: str, context: Context) -> Sequence[Service]:
     """
     kind, _, argument = name.partition(":")
     if kind in TAKES_ARGUMENT:
-        context = replace(context, extra={**context.extra, "argument": argument})
+        context = replace(context, settings={**context.settings, "argument": argument})
         name = kind
     if name in SERVICES:
         offer = importlib.import_module(f"{__name__}.{SERVICES[name][0]}").offer
         return tuple(offer(context))
+    if name.endswith((".jsonl", ".recording")) or "/" in name:
+        from sockwright.services import recorded
+
+        if recorded.is_file(name):
+            return tuple(recorded.offer_file(name, context.now))
     from importlib.metadata import entry_points  # 20 ms that a built-in name need not pay
 
     for entry in entry_points(group="sockwright.services"):

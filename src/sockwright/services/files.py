@@ -392,8 +392,8 @@ def type_of(name: str, beginning: bytes, *, whole: bool) -> str:
 
 def offer(context: Context) -> Sequence[Service]:
     """Return the handler of the folder that `--do files:DIR` names. Raises: ConfigError where there is none."""
-    place = str(context.extra.get("argument", ""))
-    given: dict[str, Any] = {key: value for key, value in context.extra.items() if key != "argument"}
+    place = str(context.settings.get("argument", ""))
+    given: dict[str, Any] = {key: value for key, value in context.settings.items() if key != "argument"}
     if not place:
         raise ConfigError("files: which folder?", cure="write --do files:DIR, files:. for the working directory")
     if not Path(place).is_dir():

@@ -646,7 +646,7 @@ class Probes:
 
 def offer(context: Context) -> Sequence[Service]:
     """Return every probe at httpbin's own path and below /probe; `prefixes` names others."""
-    prefixes: Any = context.extra.get("prefixes", ("", "/probe"))
+    prefixes: Any = context.settings.get("prefixes", ("", "/probe"))
     offered: list[Service] = []
     for methods, path, function in (*_PATHS, *Probes(context).paths):
         made = replace(service_of(function, "probes"), blocking=False)

@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 from sockwright import config
 from sockwright.endpoint import Peer
+from sockwright.errors import PeerError
 
 READ = 64 * 1024  # bytes asked for at once
 INBOX = 16 * 1024 * 1024  # bytes kept while we send; above it the peer must wait
@@ -114,6 +115,18 @@ class Connection:
         return self._base + time.monotonic()
 
     # -- TLS comes first
+
+    def start_tls(self, context: ssl.SSLContext, name: str, wait: float) -> None:
+        """Begin TLS on a connection that was in clear (STARTTLS).
+
+        Raises: PeerError where something in clear waits to be read: nobody may believe it came under TLS. Else as
+        `shake_hands`.
+        """
+        if self._inbox or self._tls is not None:
+            raise PeerError("something came in clear behind the consent to TLS", section="RFC 3207, 4.2")
+        self._in_bio, self._out_bio = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._in_bio, self._out_bio, server_hostname=name)
+        self.shake_hands(wait)
 
     def shake_hands(self, wait: float) -> None:
         """Bring TLS up; nothing to do without.

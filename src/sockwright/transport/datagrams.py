@@ -20,9 +20,11 @@ from typing import Any
 from sockwright.binding import failure
 from sockwright.conversation import Begin, Conversation, Opening, Send
 from sockwright.endpoint import Endpoint, Peer
+from sockwright.faults.plan import Plan
 from sockwright.journal.records import (
     ENDED,
     EXCHANGED,
+    FAULT,
     FIN,
     LIMIT,
     NOTE,
@@ -35,6 +37,7 @@ from sockwright.journal.records import (
 )
 from sockwright.transport.driver import Driver, Journal, Staff
 from sockwright.transport.limits import DATAGRAMS_PER_TURN, LARGEST_DATAGRAM, SWEEP, Limits
+from sockwright.transport.pipe import DatagramPipe
 
 _FULL = {errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOBUFS}
 # Datagrams that wait because the socket's buffer is full; beyond that they are lost, as UDP may.
@@ -47,12 +50,15 @@ class Flow(Driver):
     __slots__ = (
         "_allowance",
         "_closed",
+        "_count",
         "_inline",
         "_keep",
         "_lost",
         "_sock",
         "address",
         "exchanges",
+        "inbound",
+        "outbound",
         "peer",
         "received",
         "received_chunks",
@@ -81,15 +87,44 @@ class Flow(Driver):
         self._inline = conversation.inline if self.trusted else None
         self.last = now = time()
         local = str(Peer(*sock.getsockname()[:2]))
-        opened = Opened("udp", server.service, str(server.endpoint), local, str(self.peer))
+        seed = 0 if server.plan is None else server.plan.seed_of(server.total + 1)
+        opened = Opened("udp", server.service, str(server.endpoint), local, str(self.peer), "", "server", seed)
         self.number = server.journal.begin(now, opened)
+        self.inbound: DatagramPipe | None = None
+        self.outbound: DatagramPipe | None = None
+        self._count = server.total + 1
+        if server.plan is not None:
+            self.bend(server.plan)
+
+    def bend(self, plan: Plan | None) -> bool:
+        """Change the faults of this flow; tell whether anything changed."""
+        up, down = (None, None) if plan is None else plan.rows(self._count)
+        if (up, down, self.inbound, self.outbound) == (None,) * 4:
+            return False
+        # What is under way in an old pipe arrives when it would have.
+        self.inbound = None if up is None else DatagramPipe(up, self._deliver, self._fired("to server"))
+        self.outbound = None if down is None else DatagramPipe(down, self._emit, self._fired("to client"))
+        is_free = self.inbound is None and self.outbound is None and self.trusted
+        self._inline = self.conversation.inline if is_free else None
+        return True
+
+    def _fired(self, way: str) -> Callable[[str, str], None]:
+        return lambda name, why: self.journal.append((FAULT, self.number, time(), (name, way, why), 0))
+
+    def _deliver(self, data: bytes) -> None:
+        if not self._closed:
+            self.last = now = time()
+            self.perform(self.conversation.feed(data, now))
 
     def arrived(self, data: bytes, now: float) -> None:
         """Take one datagram. Its answer, where it comes at once, waits in the server's `answers` for its turn."""
         inline = self._inline
         if inline is None:
             self._received(data, now)
-            self.perform(self.conversation.feed(data, now))
+            if self.inbound is not None:
+                self.inbound.feed(data, now)
+            else:
+                self.perform(self.conversation.feed(data, now))
             return
         try:
             answer = inline(data)
@@ -148,6 +183,15 @@ class Flow(Driver):
 
     def send(self, data: bytes) -> None:
         if not self.trusted and not self._may_answer(len(data)):
+            return
+        if self.outbound is not None:
+            self.outbound.feed(data, self.last)
+        else:
+            self._emit(data)
+
+    def _emit(self, data: bytes) -> None:
+        """Put a datagram on the wire, its record first; behind the outbound faults where there are any."""
+        if self._closed:
             return
         size = len(data)
         self.sent += size
@@ -223,6 +267,7 @@ class DatagramServer:
         self.journal = journal
         self.limits = limits
         self.flows: OrderedDict[Any, Flow] = OrderedDict()
+        self.plan: Plan | None = None
         self.answers: list[tuple[bytes, Any]] = []  # of the present turn
         self.total = 0
         self._own_ports = own_ports
@@ -273,6 +318,11 @@ class DatagramServer:
             sock.close()
             raise
         return sock
+
+    def bend(self, plan: Plan | None) -> int:
+        """Set the faults, for who comes and for who is here; return how many flows that changed at once."""
+        self.plan = plan
+        return sum(flow.bend(plan) for flow in list(self.flows.values()))
 
     @property
     def addresses(self) -> list[Peer]:

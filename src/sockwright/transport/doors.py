@@ -14,16 +14,30 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from time import time
-from typing import Any
+from typing import Any, Protocol
 
 from sockwright.conversation import Opening
 from sockwright.endpoint import Endpoint, Peer
-from sockwright.journal.records import Opened
+from sockwright.faults.ending import at_the_door
+from sockwright.faults.plan import Plan
+from sockwright.journal.records import ENDED, FAULT, RST, Ended, Opened
 from sockwright.transport.driver import Journal, Staff
-from sockwright.transport.limits import ACCEPT_REST, ACCEPTS_PER_TURN, BACKLOG, SWEEP, Limits
+from sockwright.transport.limits import ACCEPT_REST, ACCEPTS_PER_TURN, BACKLOG, RESET_ON_CLOSE, SWEEP, Limits
 from sockwright.transport.streams import Stream
 
 _OUT_OF_DESCRIPTORS = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+
+
+class Connected(Protocol):
+    """What a door asks of each connection that came through it."""
+
+    def sweep(self, now: float) -> None: ...
+
+    def retire(self, now: float) -> None: ...
+
+    def give_up(self) -> None: ...
+
+    def bend(self, plan: Plan | None) -> bool: ...
 
 
 class StreamServer:
@@ -40,6 +54,7 @@ class StreamServer:
         limits: Limits,
         most: int,
         tls: ssl.SSLContext | None = None,
+        starttls: Callable[[], ssl.SSLContext] | None = None,
         trouble: Callable[[str], None] = lambda text: None,
         shared_port: bool = False,
     ) -> None:
@@ -52,8 +67,13 @@ class StreamServer:
         self.limits = limits
         self.most = most
         self.tls = tls
-        self.streams: dict[Stream, None] = {}
+        self._starttls = starttls
+        self._starttls_context: ssl.SSLContext | None = None
+        self.streams: dict[Connected, None] = {}
         self.total = 0
+        self.plan: Plan | None = None  # faults, for connections to come; `bend` sets it
+        self.met: dict[socket.socket, tuple[str, str]] = {}  # what those who come in met at the door
+        self._waiting: dict[socket.socket, asyncio.TimerHandle] = {}  # at the door
         self._opening = opening
         self._trouble = trouble
         self._shared_port = shared_port
@@ -110,6 +130,13 @@ class StreamServer:
         """Where we listen."""
         return [Peer(*sock.getsockname()[:2]) for sock in self._listeners]
 
+    async def starttls_context(self) -> ssl.SSLContext:
+        """Return the context for who asks for TLS later. Made when the first one does: it takes 100 ms."""
+        if self._starttls_context is None:
+            assert self._starttls is not None, "a conversation offered STARTTLS, and nobody can give it"
+            self._starttls_context = await asyncio.to_thread(self._starttls)
+        return self._starttls_context
+
     def opened(self, sock: socket.socket, peer: Peer) -> Opened:
         try:
             address = sock.getsockname()[:2]
@@ -118,7 +145,13 @@ class StreamServer:
         # The same few texts for all connections: 10,000 of them are kept in the journal's memory.
         local = self._locals.setdefault(address, str(Peer(*address)) if address[0] else "")
         tls = "TLS" if self.tls is not None else ""
-        return Opened(self.endpoint.protocol, self.service, self._place, local, str(peer), tls)
+        seed = 0 if self.plan is None else self.plan.seed_of(self.total)
+        return Opened(self.endpoint.protocol, self.service, self._place, local, str(peer), tls, "server", seed)
+
+    def bend(self, plan: Plan | None) -> int:
+        """Set the faults, for who comes and for who is here; return how many connections that changed at once."""
+        self.plan = plan
+        return sum(stream.bend(plan) for stream in list(self.streams))
 
     # -- accepting
 
@@ -172,6 +205,43 @@ class StreamServer:
         self._present += 1
         self._sources[peer.host] += 1
         self.total += 1
+        if self.plan is not None:
+            self._at_the_door(self.plan, sock, peer)
+        else:
+            self.begin(sock, peer)
+
+    def _at_the_door(self, plan: Plan, sock: socket.socket, peer: Peer) -> None:
+        """Let the faults at the door happen, then begin where one may come in."""
+        number = self.total
+        wait = 0.0
+        for name, door in plan.door(number):
+            why = at_the_door(door)
+            if door.refuse:
+                self._turn_away(sock, peer, name, why)
+                return
+            self.met[sock] = (name, why)
+            wait += door.wait
+        if not wait:
+            self.begin(sock, peer)
+            return
+        self._waiting[sock] = self._loop.call_later(wait, self._come_in, sock, peer)
+
+    def _come_in(self, sock: socket.socket, peer: Peer) -> None:
+        del self._waiting[sock]
+        self.begin(sock, peer)
+
+    def _turn_away(self, sock: socket.socket, peer: Peer, name: str, why: str) -> None:
+        now = time()
+        number = self.journal.begin(now, self.opened(sock, peer))
+        self.journal.append((FAULT, number, now, (name, "to client", why), 0))
+        self.journal.append((ENDED, number, now, Ended("us", RST, f"fault {name}", 0, 0, 0, 0), 0))
+        with contextlib.suppress(OSError):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+        sock.close()
+        self.gone(peer)
+
+    def begin(self, sock: socket.socket, peer: Peer) -> None:
+        """Make a connection of what was accepted. A tap has its own idea of that."""
         stream = Stream(self, sock, peer, self._opening())
         self.staff.spawn(self._connect(stream, sock))
 
@@ -184,7 +254,7 @@ class StreamServer:
         except (OSError, ssl.SSLError, TimeoutError) as trouble:
             sock.close()
             if stream not in self.streams and stream.sock is not None:
-                stream.never_began(trouble, _tls_hint(trouble))
+                stream.never_began(trouble, tls_hint(trouble))
                 self.gone(stream.peer)
 
     def gone(self, peer: Peer) -> None:
@@ -214,6 +284,11 @@ class StreamServer:
         self._listeners = []
         if self._resting is not None:
             self._resting.cancel()
+        for sock, timer in self._waiting.items():
+            timer.cancel()
+            sock.close()
+            self._present -= 1
+        self._waiting.clear()
 
     async def stop(self, grace: float) -> None:
         """Say goodbye to everybody, wait at most `grace` seconds, then close what is left."""
@@ -238,7 +313,8 @@ class StreamServer:
         return True
 
 
-def _tls_hint(trouble: Exception) -> str:
+def tls_hint(trouble: Exception) -> str:
+    """Return what a failed handshake looks like to somebody who has seen many, "" where nothing comes to mind."""
     words = str(trouble)
     if "HTTP_REQUEST" in words:
         return " (this looks like plain HTTP: the client must say https)"

@@ -5,6 +5,7 @@ classes below it: how bytes are written and how a connection is closed.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from time import time
 from typing import Any, Protocol
@@ -36,7 +37,10 @@ class Staff:
         self.limits = limits
         self.tasks = tasks
         self._bug = bug
-        self.turn = Turn(asyncio.get_running_loop(), bug)
+        self._loop = asyncio.get_running_loop()
+        self._crossing: deque[tuple[Callable[[Outcome], None], Outcome]] = deque()  # settled in other threads
+        self._crossing_begun = False
+        self.turn = Turn(self._loop, bug)
         self.workers = Workers(
             asyncio.get_running_loop(), most=limits.workers, waiting=limits.calls_waiting, limit=limits.call
         )
@@ -44,10 +48,49 @@ class Staff:
 
     def run(self, service: Service, batch: Sequence[Arguments], done: Done) -> None:
         """Run the calls of `batch` in order; tell `done` their outcomes."""
-        if service.is_async:
+        if service.later:
+            self._begin(service, batch, done)
+        elif service.is_async:
             self.spawn(self._await(service, batch, done))
         else:
             self.workers.submit(service, batch, done)
+
+    def _begin(self, service: Service, batch: Sequence[Arguments], done: Done) -> None:
+        """Call a service that tells its outcome later, from a thread of its own; the last outcome ends the batch."""
+        outcomes: list[Outcome] = []
+
+        def settle(outcome: Outcome) -> None:
+            self._crossing.append((finish, outcome))
+            if not self._crossing_begun:  # one wake-up of the loop for all that is settled until it looks
+                self._crossing_begun = True
+                try:
+                    self._loop.call_soon_threadsafe(self._cross)
+                except RuntimeError:  # the loop is closed: nobody waits any more
+                    pass
+
+        def finish(outcome: Outcome) -> None:
+            outcomes.append(outcome)
+            if len(outcomes) == len(batch):
+                done(outcomes)
+
+        for arguments in batch:
+            try:
+                args, named = service.fit(arguments)
+                service.function(*args, settle, **named)
+            except ServiceError as refused:
+                settle(Refusal(str(refused), refused.code))
+            except Exception as failed:  # noqa: BLE001 - somebody else's code
+                settle(failure(failed))
+
+    def _cross(self) -> None:
+        self._crossing_begun = False
+        crossing = self._crossing
+        while crossing:
+            finish, outcome = crossing.popleft()
+            try:
+                finish(outcome)
+            except Exception as wrong:  # noqa: BLE001 - one connection's trouble must not end all others
+                self._bug(wrong)
 
     async def _await(self, service: Service, batch: Sequence[Arguments], done: Done) -> None:
         outcomes: list[Outcome] = []

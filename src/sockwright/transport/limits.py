@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import sys
 from dataclasses import dataclass
 
@@ -19,6 +20,8 @@ SWEEP = 0.25
 DATAGRAMS_PER_TURN = 64
 # The largest payload of a datagram over IPv4 (bytes): 65,535 less the headers of IP (20) and UDP (8).
 LARGEST_DATAGRAM = 65_507
+# For SO_LINGER: on, zero seconds. close() then sends RST and throws away what is unsent.
+RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 # The most that the descriptor limit is raised to, where the hard limit allows.
 MOST_DESCRIPTORS = 65_536
 

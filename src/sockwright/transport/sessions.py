@@ -24,13 +24,15 @@ INBOX = 64
 class StreamSession:
     """The `Session` of one stream."""
 
-    __slots__ = ("_ended", "_inbox", "_stream", "_waiter", "about")
+    __slots__ = ("_ended", "_inbox", "_loop", "_stream", "_waiter", "_woken", "about")
 
     def __init__(self, stream: Stream, about: Mapping[str, Any]) -> None:
         self._stream = stream
         self.about = about
         self._inbox: deque[bytes] = deque()
         self._ended = False
+        self._woken = False
+        self._loop = asyncio.get_running_loop()
         self._waiter: asyncio.Future[None] | None = None
 
     @property
@@ -42,18 +44,20 @@ class StreamSession:
         return self._stream.number
 
     async def receive(self, wait: float | None = None) -> bytes | None:
-        """Return the next frame, b"" after the end of the stream, None when `wait` seconds passed without one."""
-        if not self._inbox and not self._ended:
-            self._waiter = asyncio.get_running_loop().create_future()
+        """Return the next frame, b"" after the end of the stream, None when `wait` seconds passed without one or
+        somebody woke us."""
+        if not (self._inbox or self._ended or self._woken):
+            self._waiter = self._loop.create_future()
+            timer = None if wait is None else self._loop.call_later(wait, self._rouse)
             try:
-                async with asyncio.timeout(wait):
-                    await self._waiter
-            except TimeoutError:
-                return None
+                await self._waiter
             finally:
                 self._waiter = None
+                if timer is not None:
+                    timer.cancel()
         if not self._inbox:
-            return b""
+            self._woken = False
+            return b"" if self._ended else None
         frame = self._inbox.popleft()
         if len(self._inbox) < INBOX:
             self._stream.eased()
@@ -76,7 +80,21 @@ class StreamSession:
 
     async def close(self) -> None:
         """End the connection after what was sent (FIN)."""
-        self._stream.finish("the service closed")
+        self._ended = True
+        self._stream.end_session(self, None)  # the protocol may owe the peer an end of its own
+
+    def wake(self) -> None:
+        """Let a `receive` that waits, else the next one, return None at once. For any thread."""
+        self._loop.call_soon_threadsafe(self._rouse, True)
+
+    def _rouse(self, woken: bool = False) -> None:
+        self._woken = self._woken or woken
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def watch(self, seconds: float) -> None:
+        """Notice within `seconds` that the peer vanished without a word; silence alone is no reason to hang up."""
+        self._stream.watch(seconds)
 
     # -- what the driver tells it
 
@@ -169,6 +187,12 @@ class ThreadSession:
 
     def close(self) -> None:
         self._call(self._session.close())
+
+    def wake(self) -> None:
+        self._session.wake()
+
+    def watch(self, seconds: float) -> None:
+        self._loop.call_soon_threadsafe(self._session.watch, seconds)
 
     def _call(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()

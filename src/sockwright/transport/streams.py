@@ -14,18 +14,20 @@ import asyncio
 import contextlib
 import os
 import socket
-import struct
+import ssl
 from collections.abc import Callable
 from time import time
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, cast
 
 from sockwright.binding import Refusal
 from sockwright.config import duration_text
-from sockwright.conversation import Begin, Conversation, Note, Send
+from sockwright.conversation import NOTHING, Actions, Begin, Conversation, Note, Send
 from sockwright.endpoint import Peer
+from sockwright.faults.plan import Plan, Row
 from sockwright.journal.records import (
     ENDED,
     ERROR,
+    FAULT,
     FIN,
     NOTE,
     RECEIVED,
@@ -36,30 +38,27 @@ from sockwright.journal.records import (
     Ended,
 )
 from sockwright.transport.driver import Driver
+from sockwright.transport.limits import RESET_ON_CLOSE
+from sockwright.transport.pipe import Outlet, Pipe, between
 from sockwright.transport.sending import KEPT, Sending, read_at, trouble_of
 from sockwright.transport.sessions import StreamSession
 
 if TYPE_CHECKING:
     from sockwright.transport.doors import StreamServer
 
-# SO_LINGER on, zero seconds: close() sends RST and throws away what is unsent.
-_RESET = struct.pack("ii", 1, 0)
+_NEVER = float("inf")
 
 
-class Pipe(Protocol):
-    """Where faults stand: between the wire and the conversation, one per direction. None: not in the way."""
-
-    def feed(self, data: bytes, now: float) -> None: ...
-
-    def end(self, now: float) -> None: ...
-
-    def close(self) -> None: ...
+def _dropped(data: bytes, now: float) -> Actions:
+    """Take what came in clear behind a request for TLS: it counts for nothing."""
+    return NOTHING
 
 
 class Stream(Driver, asyncio.Protocol):
     """One connection, as the loop's protocol object. The hot path goes through `turns`."""
 
     __slots__ = (
+        "_count",
         "_feed",
         "_how",
         "_keep",
@@ -73,6 +72,7 @@ class Stream(Driver, asyncio.Protocol):
         "_swallowed",
         "_transport",
         "_turn",
+        "_watched",
         "_who",
         "_writable",
         "append",
@@ -120,6 +120,7 @@ class Stream(Driver, asyncio.Protocol):
         self._linger_until = 0.0
         self._stalled = 0.0
         self._swallowed = 0
+        self._watched = False
         self._sending: Sending | None = None  # where a file was ever sent
         self.secure = False
         self._session: StreamSession | None = None
@@ -129,6 +130,9 @@ class Stream(Driver, asyncio.Protocol):
         self.write: Callable[[bytes], None] | None = None
         self.last = now = time()
         self.number = server.journal.begin(now, server.opened(sock, peer))
+        self._count = server.total
+        if server.plan is not None:
+            self._bend(server.plan, sock)
 
     # -- what the loop tells us
 
@@ -139,12 +143,7 @@ class Stream(Driver, asyncio.Protocol):
         self.write = transport.write
         transport.set_write_buffer_limits(high=self.server.limits.write_buffer)
         self.server.streams[self] = None
-        tls = transport.get_extra_info("ssl_object")
-        if tls is not None:
-            self.secure = True
-            cipher = tls.cipher()
-            about = {"version": tls.version(), "cipher": cipher[0] if cipher else ""}
-            self.journal.append((NOTE, self.number, time(), ("tls", about), 0))
+        self._note_tls(transport)
         self.perform(self.conversation.opened(self.last))
 
     def data_received(self, data: bytes) -> None:
@@ -204,6 +203,7 @@ class Stream(Driver, asyncio.Protocol):
     def eof_received(self) -> bool:
         self._turn.run()
         now = time()
+        self.append((RECEIVED, self.number, now, b"", 0))  # no bytes: the peer's FIN
         if not self._who:
             self._who, self._how = "peer", FIN
         if self.inbound is not None:
@@ -253,6 +253,8 @@ class Stream(Driver, asyncio.Protocol):
             self._sending.paused = True
         self.choked = True
         self._stalled = time()
+        if self.outbound is not None:
+            self.outbound.hold(True)
         self._pace()
 
     def resume_writing(self) -> None:
@@ -260,10 +262,114 @@ class Stream(Driver, asyncio.Protocol):
             self._sending.resumed()
             if self._sending.busy:
                 return
+        outbound = self.outbound
+        if outbound is not None:
+            outbound.hold(False)
+            if outbound.full:
+                self._stalled = _NEVER
+                return
         self.choked = False
         self._release_writer()
         if self._sending is not None and self.is_open and not self.conversation.congested:
             self.perform(self.conversation.taken(time()))
+        self._pace()
+        self._taken()
+
+    # -- faults
+
+    def _bend(self, plan: Plan, sock: socket.socket) -> None:
+        """Put the faults of a new connection in the way, and tell what it met at the door."""
+        met = self.server.met.pop(sock, None)
+        if met is not None:
+            self.journal.append((FAULT, self.number, self.last, (met[0], "to client", met[1]), 0))
+        self._stand(*plan.rows(self._count))
+
+    def bend(self, plan: Plan | None) -> bool:
+        """Change the faults of an open connection as far as that is possible; tell whether anything changed."""
+        if self.write is None:
+            return False
+        self._turn.run()  # what was read before the change
+        rows = (None, None) if plan is None else plan.rows(self._count, live=True)
+        if rows == (None, None) and self.inbound is None and self.outbound is None:
+            return False
+        self._stand(*rows)
+        return True
+
+    def _stand(self, up: Row | None, down: Row | None) -> None:
+        for name, row in (("inbound", up), ("outbound", down)):
+            pipe: Pipe | None = getattr(self, name)
+            if pipe is not None:
+                pipe.change(row)
+            elif row is not None:
+                setattr(self, name, self._pipe(name, row))
+        self._choose_inline()
+
+    def _choose_inline(self) -> None:
+        """Take the hot path: plain without faults, past a pipe that would do nothing with one."""
+        if self.closing or self._feed is _dropped:  # TLS is being agreed on
+            return
+        inline, timely, outbound = self.conversation.inline, self.conversation.timely, self.outbound
+        if outbound is not None:
+            inline = between(inline, outbound, self._answer_made) if inline is not None else None
+            timely = between(timely, outbound, self._answer_made) if timely is not None else None
+        self.inline, self.timely = inline, timely
+
+    def _answer_made(self, answer: bytes) -> None:
+        """Let the next delivery bring this answer: it was made on the hot path, where a fault had a say in it."""
+
+        def feed(data: bytes, now: float) -> Actions:
+            self._feed = self.conversation.feed
+            return (answer,)
+
+        self._feed = feed
+
+    def _pipe(self, name: str, row: Row) -> Pipe:
+        inbound = name == "inbound"
+        way = "to server" if inbound else "to client"
+
+        def fired(fault: str, why: str) -> None:
+            self.journal.append((FAULT, self.number, time(), (fault, way, why), 0))
+
+        def healed() -> None:
+            setattr(self, name, None)
+            self._choose_inline()
+
+        if inbound:
+            return Pipe(row, Outlet(self._deliver_late, self._end_late, self._break, fired, self._paced, healed))
+        return Pipe(row, Outlet(self._emit_late, self._emit_end_late, self._break, fired, self._outpaced, healed))
+
+    def _deliver_late(self, data: bytes) -> None:
+        self.last = now = time()
+        self.deliver(data, now)
+
+    def _end_late(self, closes: bool) -> None:
+        self.deliver_end(time())
+
+    def _emit_late(self, data: bytes) -> None:
+        self.last = time()
+        self.emit(data)
+
+    def _emit_end_late(self, closes: bool) -> None:
+        if closes and not self.closing:
+            self._who, self._how, self._reason = "us", FIN, "cut by a fault"
+            self.closing = True
+        self.emit_end()
+
+    def _break(self) -> None:
+        self._who, self._how, self._reason = "us", RST, "reset by a fault"
+        self.reset()
+
+    def _paced(self, full: bool) -> None:
+        self._pace()
+
+    def _outpaced(self, full: bool) -> None:
+        """The outbound pipe holds so much that nobody should say more, or has room again."""
+        if full:
+            self.choked = True
+            self._stalled = _NEVER  # that is us, and no peer that takes nothing
+        else:
+            self.choked = False
+            self._release_writer()
         self._pace()
         self._taken()
 
@@ -402,13 +508,60 @@ class Stream(Driver, asyncio.Protocol):
         self._who = self._who or "us"
         if self.sock is not None:
             with contextlib.suppress(OSError):
-                self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+                self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
         if self._transport is not None:
             self._transport.abort()
 
     def _hang_up(self) -> None:
         if self._transport is not None:
             self._transport.close()
+
+    def start_tls(self) -> None:
+        """Begin TLS as the server. What came in clear behind the request for it is dropped unseen (RFC 3207, 4.2)."""
+        self._turn.flush()
+        self.inline = self.timely = None
+        self._feed = _dropped
+        if self._transport is not None:
+            self._transport.pause_reading()  # its first bytes may come before our certificate is there
+        self.staff.spawn(self._begin_tls())
+
+    async def _begin_tls(self) -> None:
+        server, transport = self.server, self._transport
+        context = await server.starttls_context()
+        if self.write is None or transport is None:
+            return
+        loop = asyncio.get_running_loop()
+        limit = server.limits.handshake
+        try:
+            secured = await loop.start_tls(transport, self, context, server_side=True, ssl_handshake_timeout=limit)
+        except (OSError, ssl.SSLError, TimeoutError) as trouble:
+            words = f"TLS handshake failed: {trouble or 'nothing came'}"
+            self.journal.append(
+                (NOTE, self.number, time(), ("malformed", {"rule": "TLS handshake", "message": words}), 0)
+            )
+            if self.write is not None:
+                self._who, self._how, self._reason = "us", ERROR, words
+                self.closing = True
+                transport.abort()
+            return
+        if self.write is None or secured is None:
+            return
+        self._transport = secured
+        self.write = secured.write
+        secured.set_write_buffer_limits(high=server.limits.write_buffer)
+        self._note_tls(secured)
+        self._feed = self.conversation.feed
+        self._choose_inline()
+        self.last = now = time()
+        self.perform(self.conversation.opened(now))
+
+    def _note_tls(self, transport: asyncio.Transport) -> None:
+        tls = transport.get_extra_info("ssl_object")
+        if tls is not None:
+            self.secure = True
+            cipher = tls.cipher()
+            about = {"version": tls.version(), "cipher": cipher[0] if cipher else ""}
+            self.journal.append((NOTE, self.number, time(), ("tls", about), 0))
 
     def begin(self, action: Begin) -> None:
         self._session = StreamSession(self, action.extra)
@@ -419,11 +572,15 @@ class Stream(Driver, asyncio.Protocol):
         if refusal is not None and refusal.trace:
             about = {"message": refusal.message, "trace": refusal.trace}
             self.journal.append((NOTE, self.number, time(), ("failed", about), 0))
+        self.end_session(session, refusal)
+
+    def end_session(self, session: StreamSession, refusal: Refusal | None) -> None:
+        """Tell the conversation that `session` is over, once: it returned, failed, or closed of itself."""
         if self._session is session:
             self._session = None
-        if self.is_open:
-            self.last = now = time()
-            self.perform(self.conversation.session_ended(refusal, now))
+            if self.is_open:
+                self.last = now = time()
+                self.perform(self.conversation.session_ended(refusal, now))
 
     def tell(self, data: bytes) -> None:
         if self._session is not None:
@@ -447,6 +604,20 @@ class Stream(Driver, asyncio.Protocol):
         if self.write is None:
             raise ConnectionResetError(f"{self.peer} is gone")
 
+    def watch(self, seconds: float) -> None:
+        """Let TCP ask after a silent peer, so that one that vanished is noticed within `seconds`; idle it may be."""
+        self._watched = True
+        if self.sock is None:
+            return
+        idle = max(int(seconds) // 2, 1)
+        between = max((int(seconds) - idle) // 2, 1)
+        # What a system does not have it does not notice so soon.
+        settings = (("TCP_KEEPIDLE", idle), ("TCP_KEEPALIVE", idle), ("TCP_KEEPINTVL", between), ("TCP_KEEPCNT", 2))
+        for name, value in (*settings, ("TCP_USER_TIMEOUT", int(seconds * 1000))):
+            if hasattr(socket, name):
+                with contextlib.suppress(OSError):
+                    self.sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
     def _release_writer(self) -> None:
         if self._writable is not None:
             if not self._writable.done():
@@ -461,6 +632,7 @@ class Stream(Driver, asyncio.Protocol):
         if transport is None or transport.is_closing():
             return
         full = self._session is not None and self._session.full
+        full = full or (self.inbound is not None and self.inbound.full)
         wanted = self.closing or not (self.choked or full or self.conversation.congested)
         if wanted is not self._reading:
             self._reading = wanted
@@ -504,7 +676,7 @@ class Stream(Driver, asyncio.Protocol):
             self._who, self._how = "us", TIMEOUT
             self._reason = f"the peer took nothing for {duration_text(limits.write_stall)}"
             self.reset()
-        elif now - self.last > limits.idle:
+        elif now - self.last > limits.idle and not self._watched:
             self.finish(f"idle for {duration_text(limits.idle)}", how=TIMEOUT)
 
     def _stuck(self, now: float) -> bool:

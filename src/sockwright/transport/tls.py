@@ -7,6 +7,7 @@ Its key never leaves that folder and is readable by the user alone.
 from __future__ import annotations
 
 import datetime
+import importlib.util
 import ipaddress
 import os
 import socket
@@ -123,6 +124,11 @@ def server_context(
     except OSError as wrong:
         raise ConfigError(f"cannot read {certificate}: {wrong.strerror}") from None
     return context
+
+
+def can_make() -> bool:
+    """Tell whether certificates can be made here, without the time that importing the library takes."""
+    return importlib.util.find_spec("cryptography") is not None
 
 
 def _cryptography() -> Any:

@@ -78,7 +78,7 @@ def framing(name: str, limit: int = LONGEST) -> Framing:
     if not colon:
         match kind:
             case "line":
-                return _Lines(limit)
+                return Lines(limit)
             case "crlf":
                 return _StrictLines(limit)
             case "len2":
@@ -92,7 +92,7 @@ def framing(name: str, limit: int = LONGEST) -> Framing:
     raise ConfigError(f"there is no framing {name!r}", cure=f"framings: {', '.join(FRAMINGS)}")
 
 
-class _Lines:
+class Lines:
     """One split per read. What came of an unfinished line is only looked at again when its end comes, so a peer that
     sends it byte by byte costs no copying."""
 
@@ -129,6 +129,15 @@ class _Lines:
         if rest:
             self._keep(rest)
         return lines
+
+    @property
+    def rest(self) -> bytearray:
+        """What there is of an unfinished line; always the same object."""
+        return self._rest
+
+    def skip(self, count: int) -> None:
+        """Count whole lines, `count` bytes of them, that somebody else has read."""
+        self._offset += count
 
     def _ends_in(self, data: bytes) -> bool:
         return LF in data
@@ -182,7 +191,7 @@ class _Lines:
         return self.END.join(frames) + self.END if frames else b""
 
 
-class _StrictLines(_Lines):
+class _StrictLines(Lines):
     __slots__ = ()
 
     END = b"\r\n"

@@ -1,0 +1,89 @@
+"""What a fault is: a small pure part that is told which bytes came and when, and says what becomes of them.
+
+It stands on one direction of one connection and has neither clock nor chance of its own. Times are seconds since the
+epoch and may lie ahead: a part that delays says *when* its bytes are due, so parts in a row never wait for each other,
+and no delay is counted twice. A step is a plain tuple, since many are made.
+
+    data, now, chance --> [part] --> (PASS, data, due) (FIRED, why) (END, due) (RESET, due) --> [next part] --> ...
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from random import Random
+from typing import Any, Literal
+
+# (PASS, data, due): these bytes go on. (END, closes, due): FIN behind them; with `closes` the other direction ends as
+# well, as when a server hangs up. (RESET, None, due): RST. (FIRED, why, 0): tell the journal.
+PASS, END, RESET, FIRED = range(4)
+Step = tuple[int, Any, float]
+Steps = Iterable[Step]
+
+# Where a part stands in the row: what changes bytes first, what delays them last.
+SPEECH, DAMAGE, ENDING, DELAY, SHAPE = range(5)
+
+# `calm` of a part that will never do anything any more.
+FOR_EVER = 1 << 62
+
+
+class Fault:
+    """One fault on one direction of one connection. Subclasses override what concerns them.
+
+    `calm`: so many bytes more would pass as they are and at once; they may then be told to `skip` instead of `feed`.
+    `room`: bytes that may wait behind this part before the sender is stopped; 0 does not say.
+    """
+
+    calm = 0
+    room = 0
+
+    def feed(self, data: bytes, now: float, chance: Random) -> Steps:
+        """Return what becomes of `data`, read at `now`."""
+        return ((PASS, data, now),)
+
+    def skip(self, count: int) -> None:
+        """Take note of `count` bytes, at most `calm`, that passed as they were."""
+
+    def end(self, now: float, chance: Random) -> Steps:
+        """Return what becomes of the end of the stream."""
+        return ((END, False, now),)
+
+
+# Of a fault as it is set: makes the parts for a new connection, (to the server, to the client); None where it has
+# nothing to do there.
+Parts = tuple[Fault | None, Fault | None]
+Maker = Callable[[bool, bool], Parts]
+
+
+Carrier = Literal["stream", "datagram"]
+
+
+@dataclass(frozen=True, slots=True)
+class AtTheDoor:
+    """What happens to a connection before anybody speaks. `wait` in seconds."""
+
+    refuse: bool = False
+    wait: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A fault as the list knows it.
+
+    `form` shows how it is written, `about` says in one line what it does, `read` turns what stands behind the equals
+    sign ("" nothing) into a maker, or into what happens at the door; it raises ValueError with the right form.
+    `on` says what it works on; `protocols` names those it makes sense for (empty: all).
+    """
+
+    name: str
+    form: str
+    about: str
+    read: Callable[[str], Maker | AtTheDoor]
+    place: int = DELAY
+    on: frozenset[Carrier] = frozenset({"stream"})
+    protocols: tuple[str, ...] = ()
+
+
+def each_way(make: Callable[[], Fault]) -> Maker:
+    """Return the maker of a fault that does the same in whichever direction it is set."""
+    return lambda up, down: (make() if up else None, make() if down else None)

@@ -1,0 +1,326 @@
+"""What a mail server may do to a client: reject, greylist, late-banner, drop-at.
+
+A command that shall be refused goes to the server as NOOP, and its reply is replaced on the way back: so replies keep
+their order under pipelining (RFC 2920), and the server never takes a mail that the client was told is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from dataclasses import dataclass, field
+from random import Random
+
+from sockwright.config import duration_text
+from sockwright.faults.fault import END, FIRED, FOR_EVER, PASS, SPEECH, Fault, Kind, Maker, Parts, Step, Steps
+from sockwright.faults.reading import duration, needed, share
+
+STAGES = ("connect", "helo", "mail", "rcpt", "data", "message")
+# Bytes of a line; what is longer is passed on without being understood.
+LONGEST_LINE = 64 * 1024
+# Pairs of sender and recipient that greylisting remembers.
+REMEMBERED = 10_000
+# How long an unknown pair is put off (seconds).
+PUT_OFF = 10.0
+
+_STAGE_OF = {b"HELO": "helo", b"EHLO": "helo", b"LHLO": "helo", b"MAIL": "mail", b"RCPT": "rcpt", b"DATA": "data"}
+_ADDRESS = re.compile(rb":\s*<?([^>\s]*)", re.IGNORECASE)
+
+
+@dataclass(slots=True)
+class Dialogue:
+    """What the two directions of one connection know of each other."""
+
+    # The replies still to come: stage, and what shall stand in their place.
+    owed: deque[tuple[str, bytes | None]] = field(default_factory=lambda: deque([("connect", None)]))
+    is_content: bool = False  # the client sends a message
+    is_opaque: bool = False  # under TLS nothing can be read
+    sender: bytes = b""
+
+
+class Commands(Fault):
+    """To the server: reads commands; subclasses say which are refused."""
+
+    def __init__(self, dialogue: Dialogue) -> None:
+        self.dialogue = dialogue
+        self._line = b""
+
+    def feed(self, data: bytes, now: float, chance: Random) -> Steps:
+        if self.dialogue.is_opaque:
+            return ((PASS, data, now),)
+        steps: list[Step] = []
+        out: list[bytes] = []
+        self._line += data
+        while self._line:
+            line, newline, rest = self._line.partition(b"\n")
+            if not newline:
+                if len(line) > LONGEST_LINE or self.dialogue.is_content:
+                    out.append(line)
+                    self._line = b""
+                break
+            self._line = rest
+            line += newline
+            if self.dialogue.is_content:
+                if line == b".\r\n":
+                    self.dialogue.is_content = False
+                    self.dialogue.owed.append(("message", self.refusal("message", line, now, chance, steps)))
+                out.append(line)
+            else:
+                out.append(self._command(line, now, chance, steps))
+        if said := b"".join(out):
+            steps.append((PASS, said, now))
+        return steps
+
+    def _command(self, line: bytes, now: float, chance: Random, steps: list[Step]) -> bytes:
+        verb = line[:4].upper()
+        stage = _STAGE_OF.get(verb, verb.decode("latin-1").strip().lower())
+        if verb == b"MAIL" and (found := _ADDRESS.search(line)):
+            self.dialogue.sender = found[1].lower()
+        refusal = self.refusal(stage, line, now, chance, steps)
+        self.dialogue.owed.append((stage, refusal))
+        return line if refusal is None else b"NOOP\r\n"
+
+    def end(self, now: float, chance: Random) -> Steps:
+        last: Step = (END, False, now)
+        return ((PASS, self._line, now), last) if self._line else (last,)
+
+    def refusal(self, stage: str, line: bytes, now: float, chance: Random, steps: list[Step]) -> bytes | None:
+        """Return the reply with which this is refused, None where it is not."""
+        return None
+
+
+class Replies(Fault):
+    """To the client: puts the refusals in the place of the server's replies."""
+
+    def __init__(self, dialogue: Dialogue) -> None:
+        self.dialogue = dialogue
+        self._line = b""
+        self._replaced = False
+
+    def feed(self, data: bytes, now: float, chance: Random) -> Steps:
+        dialogue = self.dialogue
+        if dialogue.is_opaque:
+            return ((PASS, data, now),)
+        out: list[bytes] = []
+        steps: list[Step] = []
+        self._line += data
+        while not dialogue.is_opaque:
+            line, newline, rest = self._line.partition(b"\n")
+            if not newline:
+                if len(line) > LONGEST_LINE:
+                    out.append(self._line)
+                    self._line = b""
+                break
+            self._line = rest
+            stage, refusal = dialogue.owed[0] if dialogue.owed else ("", None)
+            if stage == "connect" and refusal is None and not self._replaced:
+                refusal = self.at_banner(now, chance, steps)
+                if refusal is not None and dialogue.owed:
+                    dialogue.owed[0] = (stage, refusal)
+            self._replaced = True
+            is_last = line[3:4] != b"-"
+            if refusal is None:
+                out.append(line + newline)
+            elif is_last:
+                out.append(refusal)
+            if is_last:
+                self._replaced = False
+                if dialogue.owed:
+                    dialogue.owed.popleft()
+                if stage == "data" and refusal is None and line.startswith(b"354"):
+                    dialogue.is_content = True
+                elif stage == "star" and line.startswith(b"220"):
+                    dialogue.is_opaque = True
+                    out.append(self._line)
+                    self._line = b""
+        if said := b"".join(out):
+            steps.append((PASS, said, now))
+        return steps
+
+    def end(self, now: float, chance: Random) -> Steps:
+        last: Step = (END, False, now)
+        return ((PASS, self._line, now), last) if self._line else (last,)
+
+    def at_banner(self, now: float, chance: Random, steps: list[Step]) -> bytes | None:
+        """Return what is said in place of the banner, None for the banner itself."""
+        return None
+
+
+class Rejecting(Commands):
+    """At one stage the server says no, with this code and probability.
+
+    in   RCPT TO:<b@y>  250 OK
+    out  NOOP           550 no    reject=rcpt:550
+    """
+
+    def __init__(self, dialogue: Dialogue, stage: str, code: int, share: float) -> None:
+        super().__init__(dialogue)
+        self._stage = stage
+        self._code = code
+        self._share = share
+
+    def refusal(self, stage: str, line: bytes, now: float, chance: Random, steps: list[Step]) -> bytes | None:
+        if stage != self._stage or (self._share < 1 and chance.random() >= self._share):
+            return None
+        steps.append((FIRED, f"{line.strip().decode('utf-8', 'replace')[:80]!r} rejected with {self._code}", now))
+        return _no(self._code)
+
+
+class RejectingBanner(Replies):
+    """`reject=connect:554`: the banner is the refusal."""
+
+    def __init__(self, dialogue: Dialogue, code: int, share: float) -> None:
+        super().__init__(dialogue)
+        self._code = code
+        self._share = share
+
+    def at_banner(self, now: float, chance: Random, steps: list[Step]) -> bytes | None:
+        if self._share < 1 and chance.random() >= self._share:
+            return None
+        steps.append((FIRED, f"the banner became {self._code}", now))
+        return _no(self._code)
+
+
+class Greylisting(Commands):
+    """Who sends to somebody for the first time is put off; who comes again later is let in.
+
+    in   RCPT TO:<b@y>   ... RCPT TO:<b@y>
+    out  451 come later  ... 250 OK         greylist=10s
+    """
+
+    def __init__(self, dialogue: Dialogue, wait: float, seen: dict[tuple[bytes, bytes], float]) -> None:
+        super().__init__(dialogue)
+        self._wait = wait
+        self._seen = seen
+
+    def refusal(self, stage: str, line: bytes, now: float, chance: Random, steps: list[Step]) -> bytes | None:
+        if stage != "rcpt":
+            return None
+        found = _ADDRESS.search(line)
+        pair = (self.dialogue.sender, found[1].lower() if found else b"")
+        while len(self._seen) >= REMEMBERED:
+            del self._seen[next(iter(self._seen))]
+        since = self._seen.setdefault(pair, now)
+        if now - since >= self._wait:
+            return None
+        to = pair[1].decode("utf-8", "replace")[:80]
+        steps.append((FIRED, f"greylisted {to!r} for {duration_text(self._wait)}", now))
+        return b"451 4.7.1 Greylisted on purpose, come again later\r\n"
+
+
+class LateBanner(Fault):
+    """The server lets the client wait before it says the first word.
+
+    in   220 hello
+    out  ..........220 hello    late-banner=10s
+    """
+
+    room = 1 << 20
+
+    def __init__(self, wait: float) -> None:
+        self._wait = wait
+        self._until = 0.0
+
+    def feed(self, data: bytes, now: float, chance: Random) -> Steps:
+        if self._until:
+            if now >= self._until:
+                self.calm = FOR_EVER
+            return ((PASS, data, max(now, self._until)),)
+        self._until = now + self._wait
+        return ((FIRED, f"the banner comes {duration_text(self._wait)} late", now), (PASS, data, self._until))
+
+    def end(self, now: float, chance: Random) -> Steps:
+        return ((END, False, max(now, self._until)),)
+
+
+class DropAt(Commands):
+    """The connection is closed when the client says this command.
+
+    in   MAIL RCPT DATA
+    out  MAIL RCPT |            drop-at=DATA
+    """
+
+    def __init__(self, dialogue: Dialogue, verb: str) -> None:
+        super().__init__(dialogue)
+        self._verb = verb
+        self._over = False
+
+    def feed(self, data: bytes, now: float, chance: Random) -> Steps:
+        if self._over:
+            return ()
+        steps = list(super().feed(data, now, chance))
+        return [*steps, (END, True, now)] if self._over else steps
+
+    def _command(self, line: bytes, now: float, chance: Random, steps: list[Step]) -> bytes:
+        if self._over:
+            return b""
+        if line[: len(self._verb)].upper().decode("latin-1") == self._verb:
+            self._over = True
+            steps.append((FIRED, f"FIN at {self._verb}", now))
+            return b""
+        return super()._command(line, now, chance, steps)
+
+
+def _no(code: int) -> bytes:
+    words = "Put off on purpose, come again later" if code < 500 else "Refused on purpose"
+    return f"{code} {code // 100}.0.0 {words}\r\n".encode()
+
+
+def _reject(text: str) -> Maker:
+    stage, _, rest = needed(text, "reject=rcpt:550:20%").partition(":")
+    code, colon, part = rest.partition(":")
+    stage = stage.strip().lower()
+    if stage not in STAGES:
+        raise ValueError(f"{stage!r} is not a stage; stages: {', '.join(STAGES)}")
+    number = code.strip() or ("554" if stage in ("connect", "message") else "550")
+    if not re.fullmatch(r"[45][0-9][0-9]", number):
+        raise ValueError(f"{number!r} is not a reply code that refuses; these begin with 4 or 5")
+    chance = share(part) if colon else 1.0
+
+    def parts(up: bool, down: bool) -> Parts:
+        dialogue = Dialogue()
+        if stage == "connect":
+            return Commands(dialogue), RejectingBanner(dialogue, int(number), chance)
+        return Rejecting(dialogue, stage, int(number), chance), Replies(dialogue)
+
+    return parts
+
+
+def _greylist(text: str) -> Maker:
+    wait = duration(text) if text else PUT_OFF
+    seen: dict[tuple[bytes, bytes], float] = {}
+
+    def parts(up: bool, down: bool) -> Parts:
+        dialogue = Dialogue()
+        return Greylisting(dialogue, wait, seen), Replies(dialogue)
+
+    return parts
+
+
+def _late_banner(text: str) -> Maker:
+    wait = duration(needed(text, "late-banner=10s"))
+    return lambda up, down: (None, LateBanner(wait))
+
+
+def _drop_at(text: str) -> Maker:
+    verb = needed(text, "drop-at=DATA").upper()
+    if not re.fullmatch(r"[A-Z]{4,10}", verb):
+        raise ValueError(f"{verb!r} is not a command; write it like drop-at=DATA")
+
+    def parts(up: bool, down: bool) -> Parts:
+        dialogue = Dialogue()
+        return DropAt(dialogue, verb), Replies(dialogue)
+
+    return parts
+
+
+def _kind(name: str, form: str, about: str, read: object) -> Kind:
+    return Kind(name, form, "smtp: " + about, read, SPEECH, frozenset({"stream"}), ("smtp",))  # type: ignore[arg-type]
+
+
+KINDS = (
+    _kind("reject", "reject=rcpt:550[:20%]", f"a refusal at a stage ({', '.join(STAGES)})", _reject),
+    _kind("greylist", "greylist[=10s]", "who sends to somebody for the first time is put off", _greylist),
+    _kind("late-banner", "late-banner=10s", "the client waits for the first word", _late_banner),
+    _kind("drop-at", "drop-at=DATA", "the connection is closed when the client says this command", _drop_at),
+)

@@ -1,0 +1,404 @@
+"""The store in a file: SQLite, shared by every process of one user on this machine.
+
+One thread writes. What is asked for while it waits for the disk goes into the next transaction together (group commit):
+each caller returns when its own change is on the disk (`synchronous = FULL`), and a change that cannot be made takes
+no other with it. A second thread looks twenty times a second whether another process has changed something.
+
+Who is present is known to this process alone: a file cannot notice that a process was killed. Redis can.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from queue import SimpleQueue
+
+from sockwright.errors import ConfigError
+from sockwright.stores import Change, Stale, Unavailable, file_of
+from sockwright.stores.memory import Attendance, Followers
+
+# "Stat", in the header of the file: how we, and file(1), know it from others.
+APPLICATION = 0x53746174
+VERSION = 1
+# Changes up to so many entries are logged, so that running servers need not read the whole table again.
+LOGGED = 1_000
+# Entries that the log keeps; a server that has missed more reads the table again.
+LOG = 100_000
+# Seconds between two looks for changes of others, and until we give up waiting for their lock.
+LOOK = 0.05
+BUSY = 5.0
+# Most changes in one transaction: what it takes is what the last caller waits.
+GROUP = 500
+# Bytes to which the log is cut back at a checkpoint.
+WAL = 32 << 20
+
+SCHEMA = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+INSERT INTO meta VALUES ('revision', 0);
+CREATE TABLE book (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL UNIQUE,
+    revision INTEGER NOT NULL,
+    floor INTEGER NOT NULL        -- who has seen less than this revision must read it whole
+);
+CREATE TABLE entry (
+    book INTEGER NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL, PRIMARY KEY (book, key)
+) WITHOUT ROWID;
+CREATE TABLE change (
+    id INTEGER PRIMARY KEY,
+    revision INTEGER NOT NULL, book INTEGER NOT NULL,
+    key BLOB NOT NULL, value BLOB -- NULL: it went
+);
+CREATE INDEX change_revision ON change (revision);
+"""
+
+_Work = Callable[[sqlite3.Connection], int]
+
+
+class SqliteStore:
+    """Tables in one file. Made by `open_store`."""
+
+    def __init__(self, path: Path, read_only: bool = False) -> None:
+        self.url = f"sqlite:{path}"
+        self.path = path
+        self.warning = ""
+        self._read_only = read_only
+        self._followers = Followers()
+        self.attendance = Attendance(self._followers)
+        self.arrive = self.attendance.arrive
+        self.depart = self.attendance.depart
+        self.present = self.attendance.present
+        self.dismiss = self.attendance.dismiss
+        self.follow = self._followers.add
+        self._writing = self._connect()
+        try:
+            self._prepare()
+            self._reading = self._connect()
+        except BaseException:
+            self._writing.close()
+            raise
+        self._reading_lock = threading.Lock()
+        self._jobs: SimpleQueue[tuple[_Work, Future[int]] | None] = SimpleQueue()
+        self._seen = self._known()
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._write, name="sockwright-state-writer", daemon=True)]
+        self._threads.append(threading.Thread(target=self._look, name="sockwright-state-watcher", daemon=True))
+        for thread in self._threads:
+            thread.start()
+
+    # -- the file
+
+    def _connect(self) -> sqlite3.Connection:
+        uri = f"{self.path.absolute().as_uri()}?mode={'ro' if self._read_only else 'rwc'}"
+        if not self._read_only:
+            # A peer's words are nobody else's business. Never a file that is there: to close any descriptor of it
+            # gives up all locks that this process has on it, and the next process would then delete the log.
+            with contextlib.suppress(FileExistsError):
+                os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        db = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=BUSY)
+        try:
+            db.execute("PRAGMA synchronous = FULL")
+            db.execute(f"PRAGMA journal_size_limit = {WAL}")
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+    def _prepare(self) -> None:
+        db = self._writing
+        application, version = (
+            db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")
+        )
+        empty = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
+        if not empty and application != APPLICATION:
+            raise ConfigError(
+                f"{self.path} is a database of somebody else's", cure="name another file: --store sqlite:PATH"
+            )
+        if version > VERSION:
+            raise ConfigError(
+                f"{self.path} was made by a later version", cure="update sockwright, or name another file"
+            )
+        if self._read_only:
+            return
+        db.execute("PRAGMA journal_mode = WAL")
+        with _transaction(db):
+            if db.execute("PRAGMA user_version").fetchone()[0] == 0:  # another process may have been quicker
+                for statement in SCHEMA.split(";\n"):
+                    db.execute(statement)
+                db.execute(f"PRAGMA application_id = {APPLICATION}")
+                db.execute(f"PRAGMA user_version = {VERSION}")
+
+    # -- reading
+
+    @property
+    def fresh(self) -> bool:
+        return self._revision() == 0
+
+    def _revision(self) -> int:
+        with self._read() as db:
+            value: int = db.execute("SELECT value FROM meta WHERE name = 'revision'").fetchone()[0]
+            return value
+
+    @contextlib.contextmanager
+    def _read(self) -> Iterator[sqlite3.Connection]:
+        with self._reading_lock:
+            try:
+                self._reading.execute("BEGIN")
+                try:
+                    yield self._reading
+                finally:
+                    self._reading.execute("ROLLBACK")
+            except sqlite3.Error as wrong:
+                raise self._told(wrong) from None
+
+    def tables(self) -> Mapping[str, int]:
+        with self._read() as db:
+            return dict(
+                db.execute(
+                    "SELECT name, (SELECT count(*) FROM entry WHERE entry.book = book.id) FROM book ORDER BY name"
+                ).fetchall()
+            )
+
+    def read(self, table: str) -> tuple[int, dict[bytes, bytes]]:
+        with self._read() as db:
+            found = db.execute("SELECT id, revision FROM book WHERE name = ?", (table,)).fetchone()
+            if found is None:
+                return 0, {}
+            # The rows are pairs already, and a dictionary takes them as they come: no list of a million in between.
+            return found[1], dict(db.execute("SELECT key, value FROM entry WHERE book = ?", (found[0],)))
+
+    # -- writing
+
+    def change(
+        self,
+        table: str,
+        put: Mapping[bytes, bytes] = {},
+        drop: Sequence[bytes] = (),
+        *,
+        replace: bool = False,
+        expect: int | None = None,
+    ) -> int:
+        def work(db: sqlite3.Connection) -> int:
+            found = db.execute("SELECT id, revision FROM book WHERE name = ?", (table,)).fetchone()
+            if expect is not None and expect != (found[1] if found else 0):
+                raise Stale(table)
+            revision = _next_revision(db)
+            book = found[0] if found else 0
+            if not found:
+                cursor = db.execute(
+                    "INSERT INTO book (name, revision, floor) VALUES (?, ?, ?)", (table, revision, revision)
+                )
+                book = cursor.lastrowid or 0
+            elif replace:
+                db.execute("DELETE FROM entry WHERE book = ?", (book,))
+            db.executemany("DELETE FROM entry WHERE book = ? AND key = ?", [(book, key) for key in drop])
+            # In order of the key: pages are filled one after the other, and a million takes seconds, not minutes.
+            items = sorted(put.items())
+            db.executemany(
+                "INSERT INTO entry VALUES (?, ?, ?) ON CONFLICT (book, key) DO UPDATE SET value = excluded.value",
+                [(book, key, value) for key, value in items],
+            )
+            if replace or len(items) + len(drop) > LOGGED:
+                db.execute("UPDATE book SET revision = ?1, floor = ?1 WHERE id = ?2", (revision, book))
+                db.execute("DELETE FROM change WHERE book = ?", (book,))
+            else:
+                db.execute("UPDATE book SET revision = ? WHERE id = ?", (revision, book))
+                rows = [(revision, book, key, None) for key in drop] + [(revision, book, *item) for item in items]
+                db.executemany("INSERT INTO change (revision, book, key, value) VALUES (?, ?, ?, ?)", rows)
+                _trim(db)
+            return revision
+
+        return self._submit(work).result()
+
+    def remove(self, table: str) -> bool:
+        def work(db: sqlite3.Connection) -> int:
+            found = db.execute("SELECT id FROM book WHERE name = ?", (table,)).fetchone()
+            if found is None:
+                return 0
+            _next_revision(db)
+            for part in ("DELETE FROM entry WHERE book = ?", "DELETE FROM change WHERE book = ?"):
+                db.execute(part, found)
+            return db.execute("DELETE FROM book WHERE id = ?", found).rowcount
+
+        return bool(self._submit(work).result())
+
+    def _submit(self, work: _Work) -> Future[int]:
+        done: Future[int] = Future()
+        if self._stop.is_set():
+            raise Unavailable("it is closed")
+        self._jobs.put((work, done))
+        return done
+
+    def _write(self) -> None:
+        """Make transactions of what waits, until told to stop by None."""
+        while (first := self._jobs.get()) is not None:
+            group = [first]
+            last = False
+            while len(group) < GROUP and not self._jobs.empty():
+                job = self._jobs.get()
+                if job is None:
+                    last = True
+                    break
+                group.append(job)
+            self._commit(group)
+            if last:
+                return
+
+    def _commit(self, group: Sequence[tuple[_Work, Future[int]]]) -> None:
+        db = self._writing
+        results: list[tuple[Future[int], int | BaseException]] = []
+        try:
+            with _transaction(db):
+                for work, done in group:
+                    db.execute("SAVEPOINT one")
+                    try:
+                        results.append((done, work(db)))
+                    except (Stale, sqlite3.DatabaseError) as wrong:
+                        if not db.in_transaction:  # a full disk may have ended all of it
+                            raise
+                        db.execute("ROLLBACK TO one")
+                        results.append((done, wrong if isinstance(wrong, Stale) else self._told(wrong)))
+                    db.execute("RELEASE one")
+        except sqlite3.Error as wrong:
+            results = [(done, self._told(wrong)) for _, done in group]
+        except BaseException as wrong:  # noqa: BLE001 - whoever waits must not wait for ever
+            results = [(done, wrong) for _, done in group]
+        for done, result in results:
+            if isinstance(result, BaseException):
+                done.set_exception(result)
+            else:
+                done.set_result(result)
+
+    def _told(self, wrong: sqlite3.Error) -> Unavailable:
+        name = getattr(wrong, "sqlite_errorname", "")
+        if name == "SQLITE_FULL":
+            return Unavailable(f"the disk is full, and nothing was changed in {self.path}")
+        if name.startswith("SQLITE_READONLY"):
+            return Unavailable(f"{self.path} may be read but not written")
+        if name.startswith("SQLITE_BUSY"):
+            return Unavailable(f"another process holds {self.path} since {BUSY:g} s")
+        return Unavailable(f"{self.path}: {wrong}")
+
+    # -- what others changed
+
+    def _known(self) -> dict[str, tuple[int, int]]:
+        with self._read() as db:
+            return {
+                name: (book, revision) for book, name, revision in db.execute("SELECT id, name, revision FROM book")
+            }
+
+    def _look(self) -> None:
+        db = self._connect()
+        try:
+            version = -1
+            while not self._stop.wait(LOOK):
+                try:
+                    now = db.execute("PRAGMA data_version").fetchone()[0]
+                    if now != version:
+                        self._tell_changes()
+                        version = now
+                except (sqlite3.Error, Unavailable):  # a look that failed is made again
+                    continue
+        finally:
+            db.close()
+
+    def _tell_changes(self) -> None:
+        changes: list[Change] = []
+        with self._read() as db:
+            known = {}
+            for book, name, revision, floor in db.execute("SELECT id, name, revision, floor FROM book").fetchall():
+                known[name] = (book, revision)
+                was_book, was = self._seen.get(name, (0, 0))
+                if revision == was:
+                    continue
+                if was_book != book or was < floor:
+                    changes.append(Change(name, revision, whole=True))
+                else:
+                    changes.append(_logged(db, name, revision, book, was))
+            top = max((revision for _, revision in known.values()), default=0)
+            changes += [Change(name, top, whole=True, gone=True) for name in self._seen if name not in known]
+        self._seen = known
+        if changes:
+            changes.sort(key=lambda change: change.revision)
+            self._followers.tell(lambda follower: follower.changed(changes))
+
+    def close(self) -> None:
+        if self._stop.is_set():
+            return
+        for one in self.attendance.present():
+            self.depart(one.number)
+        self._stop.set()
+        self._jobs.put(None)
+        for thread in self._threads:
+            thread.join()
+        self._reading.close()
+        self._writing.close()
+
+
+@contextlib.contextmanager
+def _transaction(db: sqlite3.Connection) -> Iterator[None]:
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
+
+
+def _next_revision(db: sqlite3.Connection) -> int:
+    value: int = db.execute("UPDATE meta SET value = value + 1 WHERE name = 'revision' RETURNING value").fetchone()[0]
+    return value
+
+
+def _logged(db: sqlite3.Connection, name: str, revision: int, book: int, was: int) -> Change:
+    put: dict[bytes, bytes] = {}
+    drop: dict[bytes, None] = {}
+    for key, value in db.execute(
+        "SELECT key, value FROM change WHERE book = ? AND revision > ? ORDER BY id", (book, was)
+    ):
+        put.pop(key, None)
+        drop.pop(key, None)
+        if value is None:
+            drop[key] = None
+        else:
+            put[key] = value
+    return Change(name, revision, put, tuple(drop))
+
+
+def _trim(db: sqlite3.Connection) -> None:
+    """Forget the oldest of the log; who has not seen it must read those tables whole."""
+    first, last = (db.execute(f"SELECT {which}(id) FROM change").fetchone()[0] or 0 for which in ("min", "max"))
+    if last - first < LOG + LOG // 10:
+        return
+    cut = last - LOG
+    db.execute(
+        "UPDATE book SET floor = max(floor, "
+        "(SELECT coalesce(max(revision), 0) FROM change WHERE change.book = book.id AND change.id <= ?))",
+        (cut,),
+    )
+    db.execute("DELETE FROM change WHERE id <= ?", (cut,))
+
+
+def open_store(url: str) -> SqliteStore:
+    """Open or make the file that `url` names.
+
+    Raises: ConfigError where it is no such file; Unavailable where it cannot be opened.
+    """
+    path, read_only = file_of(url)
+    try:
+        if not read_only:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        return SqliteStore(path, read_only)
+    except OSError as wrong:
+        raise Unavailable(f"cannot make {path.parent}: {wrong.strerror}") from None
+    except sqlite3.DatabaseError as wrong:
+        if getattr(wrong, "sqlite_errorname", "") == "SQLITE_NOTADB":
+            raise ConfigError(f"{path} is no database", cure="name another file: --store sqlite:PATH") from None
+        raise Unavailable(f"cannot open {path}: {wrong}") from None

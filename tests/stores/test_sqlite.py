@@ -1,0 +1,221 @@
+"""What only the store in a file must stand: kill -9, a full disk, no leave to write, other people's files."""
+
+from __future__ import annotations
+
+import os
+import random
+import sqlite3
+import subprocess
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+import pytest
+from tests.sockets import until
+from tests.stores.test_conformance import Told
+
+from sockwright.errors import ConfigError
+from sockwright.stores import Unavailable, open_store
+from sockwright.stores.sqlite import SqliteStore
+
+# Rounds of kill -9: a few each time, fifty when asked for (SOCKWRIGHT_KILL_ROUNDS=50).
+ROUNDS = int(os.environ.get("SOCKWRIGHT_KILL_ROUNDS", "6"))
+
+# Imports and sets from several threads; says on stdout what was acknowledged, in the order it was.
+WRITER = """
+import os, sys, threading, time
+from sockwright.stores import open_store
+store = open_store(sys.argv[1])
+start = int(sys.argv[2])
+lock = threading.Lock()
+def say(text):
+    with lock:
+        os.write(1, text.encode())
+def sets(who):
+    n = start
+    while True:
+        n += 1
+        store.change(f"set{who}", {b"%d" % n: b"v%d" % n})
+        say(f"set {who} {n}\\n")
+def imports():
+    n = start
+    while True:
+        n += 1
+        store.change("import", {b"%d" % i: b"%d" % n for i in range(3000)}, replace=True)
+        say(f"import {n}\\n")
+for who in range(3):
+    threading.Thread(target=sets, args=(who,), daemon=True).start()
+imports()
+"""
+
+
+def test_acknowledged_is_kept_through_kill_9(tmp_path: Path) -> None:
+    """SIGKILL at random moments, on one and the same file; what was acknowledged in any round is there after each."""
+    file = tmp_path / "state.db"
+    chance = random.Random(7)
+    last_set = dict.fromkeys(range(3), 0)
+    every_set: dict[int, set[int]] = {who: set() for who in range(3)}
+    last_import = 0
+    for turn in range(ROUNDS):
+        writer = subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(file), str(turn * 1_000_000)], stdout=subprocess.PIPE
+        )
+        assert writer.stdout is not None
+        said = writer.stdout.readline()  # it has begun
+        time.sleep(chance.uniform(0.0, 0.4))  # a random moment is what is wanted here
+        writer.kill()
+        said += writer.stdout.read()
+        writer.stdout.close()
+        writer.wait()
+        for line in said.decode().splitlines(keepends=True):
+            if not line.endswith("\n"):
+                continue
+            what, *numbers = line.split()
+            if what == "set":
+                every_set[int(numbers[0])].add(int(numbers[1]))
+                last_set[int(numbers[0])] = int(numbers[1])
+            else:
+                last_import = int(numbers[0])
+        with sqlite3.connect(file) as db:
+            assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        db.close()
+        store = open_store(str(file))
+        try:
+            for who in range(3):
+                table = store.read(f"set{who}")[1]
+                missing = {n for n in every_set[who] if table.get(b"%d" % n) != b"v%d" % n}
+                assert not missing, f"round {turn}: acknowledged and gone: {sorted(missing)[:5]}"
+            imported = store.read("import")[1]
+            if last_import:
+                versions = set(imported.values())
+                assert len(versions) == 1, "an import is there in part"
+                assert len(imported) == 3000
+                assert int(versions.pop()) >= last_import
+        finally:
+            store.close()
+    assert all(last_set.values())
+
+
+def test_a_full_disk_is_said_and_changes_nothing(tmp_path: Path) -> None:
+    store = open_store(str(tmp_path / "state.db"))
+    assert isinstance(store, SqliteStore)
+    try:
+        store.change("t", {b"a": b"1"})
+        pages = store._writing.execute("PRAGMA page_count").fetchone()[0]
+        store._writing.execute(f"PRAGMA max_page_count = {pages + 2}")  # SQLite then says what it says on ENOSPC
+        with pytest.raises(Unavailable, match="the disk is full"):
+            store.change("t", {b"%d" % n: b"x" * 100 for n in range(10_000)})
+        assert store.read("t")[1] == {b"a": b"1"}
+        store.change("t", {b"a": b"2"})  # small enough, and the store lives
+        assert store.read("t")[1] == {b"a": b"2"}
+    finally:
+        store.close()
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/shm") or os.name == "nt", reason="needs a small file system")
+def test_no_room_on_the_device_is_said(tmp_path: Path) -> None:
+    """A process that may write 300 KiB to a file and no more (RLIMIT_FSIZE)."""
+    code = (
+        "import resource, signal, sys\n"
+        "from sockwright.stores import open_store, Unavailable\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "store = open_store(sys.argv[1])\n"
+        "store.change('t', {b'a': b'1'})\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))\n"
+        "try:\n"
+        "    store.change('t', {b'%d' % n: b'x' * 100 for n in range(20_000)})\n"
+        "except Unavailable as wrong:\n"
+        "    print('refused', wrong)\n"
+        "print(store.read('t')[1], store.change('t', {b'a': b'2'}) > 0, store.read('t')[1])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "state.db")], capture_output=True, text=True, check=False
+    )
+    assert done.stdout.startswith("refused state unavailable: "), done.stderr
+    assert "{b'a': b'1'} True {b'a': b'2'}" in done.stdout
+
+
+def test_what_may_only_be_read_is_read_and_changes_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "state.db"
+    first = open_store(str(file))
+    first.change("t", {b"a": b"1"})
+    store = open_store(f"sqlite:{file}?mode=ro")
+    try:
+        assert store.read("t")[1] == {b"a": b"1"}
+        with pytest.raises(Unavailable, match="may be read but not written"):
+            store.change("t", {b"a": b"2"})
+        told = Told(store)
+        first.change("t", {b"b": b"2"})
+        until(lambda: told.changes)
+    finally:
+        store.close()
+        first.close()
+
+
+def test_files_of_others_are_left_alone(tmp_path: Path) -> None:
+    foreign = tmp_path / "foreign.db"
+    with sqlite3.connect(foreign) as db:
+        db.execute("CREATE TABLE t (x)")
+    db.close()
+    before = foreign.read_bytes()
+    with pytest.raises(ConfigError, match="somebody else's"):
+        open_store(str(foreign))
+    assert foreign.read_bytes() == before
+    text = tmp_path / "notes.txt"
+    text.write_text("это не база\n" * 100, "utf-8")
+    with pytest.raises(ConfigError, match="is no database"):
+        open_store(str(text))
+    with pytest.raises(Unavailable, match="cannot make"):
+        open_store(str(text / "state.db"))
+
+
+def test_processes_that_come_and_go_do_not_part_the_others_from_the_file(tmp_path: Path) -> None:
+    """Whoever opens the file a second time must not lose the locks of the first (POSIX: closing gives up all)."""
+    file = str(tmp_path / "state.db")
+    here, again = open_store(file), open_store(file)
+    code = "import sys; from sockwright.stores import open_store as o; s = o(sys.argv[1]); "
+    try:
+        here.change("t", {b"a": b"1"})
+        told = Told(again)
+
+        def holds(count: int) -> bool:
+            return len(told.tables.get("t", {})) == count
+
+        for n in range(4):
+            words = [sys.executable, "-c", code + f"s.change('t', {{b'{n}': b'x'}}); s.close()", file]
+            subprocess.run(words, check=True)
+            until(partial(holds, n + 2))
+        assert len(here.read("t")[1]) == 5
+    finally:
+        here.close()
+        again.close()
+
+
+def test_a_store_of_an_unknown_kind_names_the_nearest() -> None:
+    with pytest.raises(ConfigError, match="Did you mean 'redis'"):
+        open_store("reddis://127.0.0.1/0")
+
+
+def test_only_the_user_may_read_the_file(tmp_path: Path) -> None:
+    open_store(str(tmp_path / "state.db")).close()
+    assert (tmp_path / "state.db").stat().st_mode & 0o077 == 0
+
+
+def test_who_missed_what_the_log_has_forgotten_reads_the_table_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sockwright.stores.sqlite.LOG", 100)
+    store = open_store(str(tmp_path / "state.db"))
+    assert isinstance(store, SqliteStore)
+    try:
+        for n in range(150):
+            store.change("t", {b"%d" % n: b"x"})
+        assert store._writing.execute("SELECT count(*) FROM change").fetchone()[0] <= 111
+        store._seen = {"t": (1, 1)}  # as one that has slept since the first change
+        told = Told(store)
+        store._tell_changes()
+        until(lambda: len(told.tables.get("t", ())) == 150)
+        assert told.changes[0].whole
+    finally:
+        store.close()
