@@ -231,8 +231,8 @@ class Workbench:
 
     async def stop(self, grace: float) -> None:
         """Close every door, let conversations end within `grace` seconds, then end them."""
-        self._stopping.set()
         self.breaking.close()
+        self._stopping.set()
         for listening in self.listening:
             listening.server.close_door()
         await asyncio.gather(*(listening.server.stop(grace) for listening in self.listening))

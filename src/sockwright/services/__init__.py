@@ -27,18 +27,14 @@ SERVICES: Mapping[str, tuple[str, str]] = {
     "mailsink": ("mailsink", "smtp: takes every mail, keeps it, delivers none"),
     "files": ("files", "http: the files of a folder, as files:DIR"),
     "hello": ("hello", "http: Hello World! to every GET"),
-    "probes": ("probes", "http: answers for testing clients, at httpbin's paths"),
     "codebook": ("codebook", "a list of enciphered words in, the plain words out"),
     "people": ("people", "a peer says who it is and stays; all see who is connected"),
+    "probes": ("probes", "http: answers for testing clients, at httpbin's paths"),
     "parity": ("parity", "is_even: the lecture's call"),
     "validator1": ("validator1", "the nine calls of the XML-RPC validation suite"),
 }
 # What is named with something behind a colon: files:DIR.
 TAKES_ARGUMENT = frozenset({"files"})
-
-
-async def _no_sleep(seconds: float) -> None:
-    """There is no clock."""
 
 
 # Built-in services that have no use for a store that outlives the process, or is shared.
@@ -50,6 +46,10 @@ def keeps_state(name: str) -> bool:
     return name not in _STATELESS and ":" not in name
 
 
+async def _no_sleep(seconds: float) -> None:
+    """There is no clock."""
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """What a service may lean on: `now` (seconds since the epoch), `sleep`, and the bench's store.
@@ -59,10 +59,10 @@ class Context:
     """
 
     now: Callable[[], float]
-    store: Store = field(default_factory=MemoryStore)
-    extra: dict[str, Any] = field(default_factory=dict)
     # Waits so many seconds, or until the bench stops.
     sleep: Callable[[float], Awaitable[None]] = _no_sleep
+    store: Store = field(default_factory=MemoryStore)
+    extra: dict[str, Any] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
