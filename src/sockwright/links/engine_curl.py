@@ -10,18 +10,15 @@ from __future__ import annotations
 import errno
 import os
 import selectors
-import socket
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pycurl
 
-from sockwright.links.appetite import DISCARD_TIME, appetite
 from sockwright.links.asking import ACCEPT, CERTIFICATE, USER_AGENT, Ask, Exchange, Limits
 from sockwright.links.content import ACCEPTED
-from sockwright.links.private import is_private
+from sockwright.links.curl_transfer import Transfer
 
 _SWEEP = 0.1  # seconds between two looks at the time limits that libcurl does not know
 _KEPT_CONNECTIONS = 256
@@ -29,138 +26,6 @@ _KEPT_HANDLES = 256
 
 _CA_FILES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 _TLS = frozenset({35, 51, 53, 54, 58, 59, 60, 64, 66, 77, 80, 82, 83, 90, 91, 98})
-
-
-class _Transfer:
-    """One easy handle and what its callbacks have seen; reused for one exchange after another."""
-
-    __slots__ = (
-        "ask",
-        "begun",
-        "body_begun",
-        "chunks",
-        "cut",
-        "fields",
-        "fields_set",
-        "handle",
-        "head_at",
-        "head_size",
-        "informational",
-        "keep",
-        "limits",
-        "lines",
-        "method_set",
-        "private",
-        "size",
-        "spare",
-        "started",
-        "status",
-        "trouble",
-    )
-
-    def __init__(self, handle: pycurl.Curl, limits: Limits) -> None:
-        self.handle = handle
-        self.limits = limits
-        self.fields_set: tuple[tuple[str, str], ...] | None = None
-        self.method_set = "GET"
-        self.reset(Ask(""))
-
-    def reset(self, ask: Ask) -> None:
-        self.ask = ask
-        self.lines: list[bytes] = []
-        self.fields: list[tuple[str, str]] = []
-        self.chunks: list[bytes] = []
-        self.size = 0
-        self.head_size = 0
-        self.informational = 0
-        self.status = 0
-        self.spare = False
-        self.keep = 0  # bytes of the body that are kept; what comes after is discarded
-        self.body_begun = False
-        self.head_at = 0.0
-        self.cut = ""
-        self.trouble = ""
-        self.private = ""
-        self.begun = time.monotonic()
-        self.started = time.time()
-
-    def on_head(self, line: bytes) -> int | None:
-        if self.body_begun:
-            return None  # a trailer
-        self.head_size += len(line)
-        if self.head_size > self.limits.head or len(self.lines) > self.limits.fields:
-            self.trouble = "head"
-            return -1
-        if line == b"\r\n" or line == b"\n":
-            return self._head_end()
-        if line.startswith(b"HTTP/"):
-            self.lines = [line]
-        else:
-            self.lines.append(line)
-        return None
-
-    def _head_end(self) -> int | None:
-        parts = self.lines[0].split(None, 2) if self.lines else []
-        status = int(parts[1]) if len(parts) > 1 and parts[1].isdigit() else 0
-        if 100 <= status < 200 and status != 101:
-            self.informational += 1
-            if self.informational > self.limits.informational:
-                self.trouble = "informational"
-                return -1
-            return None
-        self.status = status
-        self.head_at = time.monotonic()
-        self.body_begun = True
-        self.fields = parse_fields(self.lines[1:])
-        wish = appetite(self.ask, status, self.fields, self.limits)
-        self.keep, self.spare = wish.keep, wish.spare
-        if wish.hang_up:
-            self.cut = "not needed"
-            return -1
-        return None
-
-    def on_body(self, data: bytes) -> int | None:
-        self.size += len(data)
-        if self.size <= self.keep:
-            self.chunks.append(data)
-            return None
-        if self.keep >= self.limits.body:
-            self.chunks.append(data)
-            self.cut = f"only the first {self.limits.body} bytes were read"
-            return -1
-        if self.size > self.limits.discard:
-            self.cut = "not needed"
-            return -1
-        if self.spare:
-            self.chunks.append(data)
-        return None
-
-    def open_public(self, _purpose: int, address: Any) -> Any:
-        """Make a socket, unless it would go to an address that is not public (--no-private)."""
-        family, kind, protocol, target = address
-        host = target[0] if isinstance(target, tuple) else str(target)
-        if isinstance(host, bytes):
-            host = host.decode("ascii", "replace")
-        if is_private(host):
-            self.private = host
-            return pycurl.SOCKET_BAD
-        return socket.socket(family, kind, protocol)
-
-
-def parse_fields(lines: Sequence[bytes]) -> list[tuple[str, str]]:
-    """Return names in lower case and values of field lines; folded lines are put together (RFC 9112, 5.2)."""
-    fields: list[tuple[str, str]] = []
-    for line in lines:
-        try:
-            text = line.decode()
-        except UnicodeDecodeError:
-            text = line.decode("latin-1")
-        if text[0] in " \t" and fields:
-            fields[-1] = (fields[-1][0], f"{fields[-1][1]} {text.strip()}")
-            continue
-        name, _, value = text.partition(":")
-        fields.append((name.lower(), value.strip()))
-    return fields
 
 
 class CurlEngine:
@@ -196,8 +61,8 @@ class CurlEngine:
         self._selector = selectors.DefaultSelector()
         self._timer: float | None = None
         self._sweep_at = 0.0
-        self._under_way: dict[pycurl.Curl, _Transfer] = {}
-        self._idle: list[_Transfer] = []
+        self._under_way: dict[pycurl.Curl, Transfer] = {}
+        self._idle: list[Transfer] = []
         self._ended: list[Exchange] = []
         self._expiries: dict[str, float] = {}
 
@@ -263,9 +128,9 @@ class CurlEngine:
 
     # --- libcurl's side ---------------------------------------------------------------------------------------
 
-    def _make(self) -> _Transfer:
+    def _make(self) -> Transfer:
         handle = pycurl.Curl()
-        transfer = _Transfer(handle, self._limits)
+        transfer = Transfer(handle, self._limits)
         set_option = handle.setopt
         set_option(pycurl.NOSIGNAL, 1)
         set_option(pycurl.FOLLOWLOCATION, 0)
@@ -275,10 +140,7 @@ class CurlEngine:
         set_option(pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
         set_option(pycurl.CONNECTTIMEOUT_MS, max(1, int(self._limits.connect * 1000)))
         set_option(pycurl.TIMEOUT_MS, max(1, int(self._limits.total * 1000)))
-        set_option(pycurl.HEADERFUNCTION, transfer.on_head)
-        set_option(pycurl.WRITEFUNCTION, transfer.on_body)
         set_option(pycurl.HTTPHEADER, self._base)
-        transfer.fields_set = ()
         set_option(pycurl.OPT_CERTINFO, 1)
         if self._ca_file:
             set_option(pycurl.CAINFO, self._ca_file)
@@ -324,15 +186,13 @@ class CurlEngine:
     def _sweep(self, now: float) -> None:
         """End what has waited too long for its first byte, and what drips although nobody needs it."""
         for handle, transfer in list(self._under_way.items()):
-            if transfer.head_size == 0:
-                if now - transfer.begun > self._limits.first_byte:
-                    self._end(handle, pycurl.E_OPERATION_TIMEDOUT, "")
-            elif transfer.head_at and not transfer.keep and now - transfer.head_at > DISCARD_TIME:
-                transfer.cut = "not needed"
-                self._end(handle, pycurl.E_WRITE_ERROR, "")
+            if transfer.overdue(now):
+                self._end(handle, pycurl.E_WRITE_ERROR if transfer.lines else pycurl.E_OPERATION_TIMEDOUT, "")
 
     def _end(self, handle: pycurl.Curl, code: int, message: str) -> None:
         transfer = self._under_way.pop(handle)
+        if not transfer.head_at and not transfer.trouble and transfer.lines:
+            transfer.read_head()
         exchange = Exchange(
             transfer.ask,
             status=transfer.status,
@@ -343,8 +203,8 @@ class CurlEngine:
             started=transfer.started,
             seconds=time.monotonic() - transfer.begun,
         )
-        if transfer.lines:
-            parts = transfer.lines[0].decode("latin-1").split(None, 2)
+        if transfer.first_line:
+            parts = transfer.first_line.decode("latin-1").split(None, 2)
             exchange.version = parts[0]
             exchange.phrase = parts[2].strip() if len(parts) > 2 else ""
         if len(exchange.content) > self._limits.body:
@@ -369,7 +229,7 @@ class CurlEngine:
             handle.close()
         self._ended.append(exchange)
 
-    def _expiry(self, transfer: _Transfer, handle: pycurl.Curl) -> float:
+    def _expiry(self, transfer: Transfer, handle: pycurl.Curl) -> float:
         """Return when the host's certificate ends, as far as it was seen (at the first connection to it)."""
         origin = "/".join(transfer.ask.url.split("/", 3)[:3])
         if origin not in self._expiries and handle.getinfo(pycurl.APPCONNECT_TIME):
@@ -379,7 +239,7 @@ class CurlEngine:
                         self._expiries[origin] = _openssl_date(value)
         return self._expiries.get(origin, 0.0)
 
-    def _trouble(self, transfer: _Transfer, handle: pycurl.Curl, code: int, message: str) -> tuple[str, str]:
+    def _trouble(self, transfer: Transfer, handle: pycurl.Curl, code: int, message: str) -> tuple[str, str]:
         """Say in our words what libcurl's error means."""
         if transfer.private:
             return "private", transfer.private
@@ -416,10 +276,10 @@ class CurlEngine:
                 return "reset", os.strerror(number) if number else message
         return "other", message
 
-    def _time_out(self, transfer: _Transfer, handle: pycurl.Curl) -> str:
+    def _time_out(self, transfer: Transfer, handle: pycurl.Curl) -> str:
         if transfer.status:
             return "body-time-out"
-        if transfer.head_size:
+        if transfer.lines:
             return "head-time-out"
         secure = transfer.ask.url.startswith("https:")
         if handle.getinfo(pycurl.APPCONNECT_TIME if secure else pycurl.CONNECT_TIME):
