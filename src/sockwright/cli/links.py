@@ -31,7 +31,18 @@ Exit code 0: no link of a failing class; 1: at least one; 2: usage.
 """
 
 
-@click.command("links", epilog=EXAMPLES)
+class _LinksCommand(click.Command):
+    """`links URL...`, and `links worker`, which has no inputs but other people's."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        if args[:1] == ["worker"]:
+            return _worker.make_context(f"{info_name} worker", args[1:], parent, **extra)
+        return super().make_context(info_name, args, parent, **extra)
+
+
+@click.command("links", cls=_LinksCommand, epilog=EXAMPLES)
 @click.argument("inputs", nargs=-1, metavar="URL|FILE|DIR|SITEMAP|-...")
 @click.option("--recursive", "-r", is_flag=True, help="Go on to the pages that links lead to, on the same host.")
 @click.option("--depth", type=click.IntRange(0), metavar="N", help="Links between the start and a page, at most (20).")
@@ -59,7 +70,10 @@ Exit code 0: no link of a failing class; 1: at least one; 2: usage.
 @click.option("--root", metavar="DIR", help="What / means in local pages (the directory given).")
 @click.option("--report", multiple=True, metavar="FILE", help="Write .xml (JUnit), .csv, .sarif, .html or .jsonl too.")
 @click.option("--fail-on", metavar="CLASS,...", help="Classes that fail the run.")
-@click.option("--store", metavar="FILE|none", help="Where results are remembered (the user's data folder).")
+@click.option(
+    "--store", metavar="FILE|none|redis://...", help="Where results are remembered, or shared with `links worker`."
+)
+@click.option("--no-work", is_flag=True, help="Leave a shared run to the workers.")
 @click.option("--resume", is_flag=True, help="Take up the run that was broken off.")
 @click.option("--max-age", metavar="TIME", help="Believe good results of earlier runs for so long without asking (0).")
 @click.option("--why", metavar="URL", help="Show the exchange behind the last verdict on URL, and ask nothing.")
@@ -167,11 +181,64 @@ def _options(inputs: tuple[str, ...], flags: dict[str, Any]) -> Options:
         include=flags["include"],
         exclude=flags["exclude"],
         root=Path(flags["root"]).resolve() if flags["root"] else root_of(inputs),
-        store=_store(flags["store"]),
+        store=None if _shared(flags["store"]) else _store(flags["store"]),
+        shared=_shared(flags["store"]),
+        work=not flags["no_work"],
         resume=flags["resume"],
         max_age=seconds("max_age", 0.0),
     )
     return replace(options, failing=_failing(flags["fail_on"])) if flags["fail_on"] else options
+
+
+@click.command(
+    "links worker",
+    epilog="""\b
+Example:
+  sockwright links worker --store redis://10.0.0.7/0                                  on any number of machines
+  sockwright links https://example.org/ --recursive --store redis://10.0.0.7/0        on one of them
+""",
+)
+@click.option("--store", required=True, metavar="redis://...", help="The Redis or Valkey that the runs share.")
+@click.option("--until-idle", metavar="TIME", help="End when there was nothing to do for so long.")
+@click.option("--header", multiple=True, metavar="HOST=NAME:VALUE", help="Send a field to HOST.")
+@click.option("--auth", multiple=True, metavar="HOST=USER:PASSWORD", help="Log in at HOST.")
+@click.option("--no-private", is_flag=True, help="Never connect to private, loopback or link-local addresses.")
+@click.option("--resolve", multiple=True, metavar="HOST:PORT:ADDR", help="Use this address for a name.")
+@click.option("--ca-file", metavar="FILE", help="Trust the authorities in this PEM file.")
+@click.option("--proxy", metavar="URL", help="Ask through a proxy.")
+@click.option("--engine", type=click.Choice(["curl", "urllib"]), default="curl", help="Who speaks HTTP (curl).")
+def _worker(**flags: Any) -> None:
+    """Check links for runs that others have begun with the same --store.
+
+    The hosts of a run are divided among its workers, so that each host is asked by one of them only, at its pace. A
+    worker that dies is replaced by the others; what it had under way is done again, and counts once.
+    """
+    from sockwright.config import duration
+    from sockwright.errors import ConfigError
+    from sockwright.links.run import Options, work
+
+    if not _shared(flags["store"]):
+        raise ConfigError("a worker wants --store redis://HOST:PORT/DB")
+    try:
+        until_idle = duration(flags["until_idle"]) if flags["until_idle"] else 0.0
+    except ValueError as wrong:
+        raise ConfigError(f"--until-idle: {wrong}") from None
+    options = Options(
+        engine=flags["engine"],
+        credentials=_credentials((), flags),
+        public_only=flags["no_private"],
+        resolve=flags["resolve"],
+        ca_file=flags["ca_file"] or "",
+        proxy=flags["proxy"],
+        shared=flags["store"],
+    )
+    done = work(options, until_idle=until_idle, remark=manners.remark)
+    manners.remark(f"{done} URLs checked")
+
+
+def _shared(text: str | None) -> str:
+    """Return the URL of a store that several machines share, empty for any other."""
+    return text if text and text.partition(":")[0] in ("redis", "rediss", "unix") else ""
 
 
 def _store(text: str | None) -> Path | None:

@@ -368,7 +368,7 @@ class Crawler:
             resource.url,
             resource.want,
             exempt=bool(resource.flags & EXEMPT),
-            anew=resource.generation > 0,
+            generation=resource.generation,
             owner=resource,
         )
         resource.on = task

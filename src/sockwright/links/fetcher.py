@@ -41,7 +41,7 @@ class Task:
     etag: str = ""  # what is known of it from an earlier run
     modified: str = ""
     exempt: bool = False  # named by the user, who needs no leave from robots.txt
-    anew: bool = False  # what is known of it does not count
+    generation: int = 0  # how often it was asked before in this run; what is known of it does not count then
     owner: object = None  # handed back untouched
     robots_for: str = ""  # the origin whose robots.txt this is
     hops: int = 0  # redirects that a robots.txt has led through

@@ -44,7 +44,7 @@ class RememberingSource:
         return not self._known and self._source.idle
 
     def submit(self, task: Task) -> None:
-        known = None if task.anew or task.body is Body.TEXT else self._memory.recall(task.url)
+        known = None if task.generation or task.body is Body.TEXT else self._memory.recall(task.url)
         if known is None or known.asked < task.body:
             self._source.submit(task)
         elif self._is_fresh(known) and self._complete(known, task):
@@ -98,7 +98,7 @@ class RememberingSource:
                 self._memory.keep(task.url, known.outcome, max(known.asked, task.body))
                 known.outcome.page = page
                 outcome = known.outcome
-            elif outcome.exchange is not None and not task.anew:
+            elif outcome.exchange is not None and not task.generation:
                 self._memory.keep(task.url, outcome, task.body)
             results.append((task, outcome))
         return results

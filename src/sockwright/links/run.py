@@ -9,9 +9,9 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from sockwright.errors import ConfigError
 from sockwright.links.asking import USER_AGENT, Engine
@@ -25,7 +25,9 @@ from sockwright.links.reports import Reporter, Reports, Summary
 from sockwright.links.scope import Scope, patterns
 
 if TYPE_CHECKING:
+    from sockwright.links.dispatch import Dispatch
     from sockwright.links.memory import Memory
+    from sockwright.links.parcels import About
 
 ENGINES = ("curl", "urllib")
 
@@ -49,6 +51,8 @@ class Options:
     root: Path | None = None  # what "/" means in local pages
     failing: frozenset[str] = FAILING
     store: Path | None = None  # where results are remembered; None for nowhere
+    shared: str = ""  # URL of the Redis through which workers share the run
+    work: bool = True  # work along on a shared run
     resume: bool = False
     max_age: float = 0.0  # seconds that a good result is believed without asking
 
@@ -119,17 +123,70 @@ def _key(names: Sequence[str], options: Options) -> str:
     return hashlib.sha256(repr(parts).encode("utf-8", "replace")).hexdigest()
 
 
+def _dispatch(names: Sequence[str], options: Options, remark: Callable[[str], None]) -> Dispatch:
+    """Return the source that shares its work through Redis."""
+    from sockwright.links.dispatch import Dispatch
+    from sockwright.links.parcels import About
+    from sockwright.links.worker import Worker
+    from sockwright.stores.redis_frontier import RedisFrontier
+
+    frontier = RedisFrontier(options.shared)
+    about = About(options.settings, options.user_agent, options.public_only, options.resolve)
+    run = _key(names, options)[:16]
+    worker = None
+    if options.work:
+        worker = Worker(frontier, lambda _about: engine_of(options), credentials=options.credentials, only=run)
+    dispatch = Dispatch(frontier, run, about, resume=options.resume, worker=worker)
+    if options.resume and not dispatch.resumed:
+        remark("there is no unfinished run of these inputs: beginning a new one")
+    return dispatch
+
+
+def work(options: Options, *, until_idle: float = 0.0, remark: Callable[[str], None] = lambda _text: None) -> int:
+    """Work on shared runs until Ctrl-C, or until there was nothing to do for `until_idle` seconds; return how much."""
+    from sockwright.links.worker import Worker
+    from sockwright.stores.redis_frontier import RedisFrontier
+
+    def engine(about: About) -> Engine:
+        of_run = replace(
+            options,
+            settings=about.settings,
+            user_agent=about.user_agent,
+            public_only=about.public_only or options.public_only,
+            resolve=(*about.resolve, *options.resolve),
+        )
+        return engine_of(of_run)
+
+    worker = Worker(RedisFrontier(options.shared), engine, credentials=options.credentials)
+    remark(f"working on runs at {options.shared.rpartition('@')[2]}; Ctrl-C stops")
+    idle_since = time.monotonic()
+    try:
+        with _stopped_by_signals(worker):
+            while not worker.stopped:
+                if worker.turn(0.25) or worker.busy:
+                    idle_since = time.monotonic()
+                elif until_idle and time.monotonic() - idle_since > until_idle:
+                    break
+    finally:
+        worker.close()
+    return worker.finished
+
+
+class _Stoppable(Protocol):
+    stopped: bool
+
+
 @contextlib.contextmanager
-def _stopped_by_signals(crawler: Crawler) -> Iterator[None]:
+def _stopped_by_signals(who: _Stoppable) -> Iterator[None]:
     """Let Ctrl-C and SIGTERM end the run at the next turn, so that nothing is left half done; a second one at once."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def stop(_number: int, _frame: object) -> None:
-        if crawler.stopped:
+        if who.stopped:
             raise KeyboardInterrupt
-        crawler.stopped = True
+        who.stopped = True
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -158,7 +215,10 @@ def check(
     fetcher = Fetcher(engine, options.settings, credentials=options.credentials)
     reports = Reports(reporters, options.failing)
     source: Source = fetcher
-    memory = open_memory(options.store, remark) if options.store else None
+    shared = _dispatch(names, options, remark) if options.shared else None
+    if shared is not None:
+        source = shared
+    memory = open_memory(options.store, remark) if options.store and shared is None else None
     if memory is not None:
         from sockwright.links.remembering import RememberingSource
 
@@ -166,7 +226,7 @@ def check(
         if options.resume and not resumed:
             remark("there is no unfinished run of these inputs: beginning a new one")
         source = RememberingSource(fetcher, memory, max_age=options.max_age, resumed=resumed)
-    elif options.resume:
+    elif options.resume and shared is None:
         remark("nothing is remembered that could be resumed: beginning a new run")
     crawler = Crawler(source, reports, scope_of(options), options.bounds, root=options.root)
     whole = False
@@ -175,6 +235,8 @@ def check(
             whole = crawler.run(inputs)
     finally:
         engine.close()
+        if shared is not None:
+            shared.close(whole=whole)
         if memory is not None:
             if whole:
                 memory.end()
@@ -194,8 +256,8 @@ def check(
         classes=tally.classes,
         failed=sum(count for kind, count in tally.classes.items() if kind in options.failing),
         limits=tally.told,
-        requests=fetcher.requests,
-        bytes=fetcher.bodies,
+        requests=(shared or fetcher).requests,
+        bytes=(shared or fetcher).bodies,
         seconds=round(clock() - begun, 3),
         interrupted=crawler.stopped,
     )
