@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from tests.links.collected import page_of
 from tests.links.nasty import Nasty
-from tests.programs import run
+from tests.programs import run, running
 
 HOSTILE = '\x1b]0;owned\x07\x1b[31m\u202eevil "><script>alert(1)</script>\r\nforged: line'
 
@@ -200,3 +200,28 @@ def test_help_is_quick_and_imports_nothing_of_ours() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_findings_as_a_letter(server: Nasty, tmp_path: Path) -> None:
+    with running(tmp_path, "serve", "smtp://127.0.0.1:0", "--do", "mailsink") as sink:
+        port = next(iter(sink.ports.values()))
+        words = [
+            "--mail-to",
+            "анна@example.org",
+            "--mail-at",
+            f"smtp://127.0.0.1:{port}?starttls=no",
+            "--mail-from",
+            "ci@example.org",
+        ]
+        done = run(tmp_path, "links", server.url + "/", *words)
+        assert done.returncode == 1, done.stderr
+        shown = run(tmp_path, "mail", "show", "1")
+        assert "1 failing links among 3" in shown.stdout
+        assert "/missing" in shown.stdout
+
+
+def test_a_letter_that_cannot_be_sent_is_told(server: Nasty, tmp_path: Path) -> None:
+    done = run(tmp_path, "links", server.url + "/", "--mail-to", "a@example.org", "--mail-at", "smtp://127.0.0.1:1")
+    assert done.returncode == 3
+    assert "/missing" in done.stdout
+    assert run(tmp_path, "links", server.url + "/", "--mail-to", "a@b", "--mail-at", "http://x/").returncode == 2

@@ -57,6 +57,9 @@ class _LinksCommand(click.Command):
     "--per-host", type=click.IntRange(1, 1000), metavar="N", help="To one host, at most (8; this machine 32)."
 )
 @click.option("--delay", metavar="TIME", help="Between two requests to one host (0).")
+@click.option("--soft-404", is_flag=True, help="Compare pages with what the server says to a name that cannot exist.")
+@click.option("--mx", is_flag=True, help="Look up whether the domains of mail addresses take mail.")
+@click.option("--name-server", multiple=True, metavar="ADDR[:PORT]", help="Ask this one for MX records.")
 @click.option("--no-robots", is_flag=True, help="Do not ask for robots.txt, nor keep to it.")
 @click.option("--no-retry", is_flag=True, help="Ask each URL only once.")
 @click.option("--header", multiple=True, metavar="[HOST=]NAME:VALUE", help="Send a field to HOST (the inputs' hosts).")
@@ -69,6 +72,9 @@ class _LinksCommand(click.Command):
 @click.option("--engine", type=click.Choice(["curl", "urllib"]), default="curl", help="Who speaks HTTP (curl).")
 @click.option("--root", metavar="DIR", help="What / means in local pages (the directory given).")
 @click.option("--report", multiple=True, metavar="FILE", help="Write .xml (JUnit), .csv, .sarif, .html or .jsonl too.")
+@click.option("--mail-to", multiple=True, metavar="ADDRESS", help="Mail the findings there, too.")
+@click.option("--mail-at", metavar="URL", help="By this server (smtp://:7025).")
+@click.option("--mail-from", metavar="ADDRESS", help="From this address (you, at localhost).")
 @click.option("--fail-on", metavar="CLASS,...", help="Classes that fail the run.")
 @click.option(
     "--store", metavar="FILE|none|redis://...", help="Where results are remembered, or shared with `links worker`."
@@ -119,7 +125,15 @@ def command(inputs: tuple[str, ...], **flags: Any) -> None:
         from sockwright.links.reports.files import file_reports
 
         reporters += file_reports(flags["report"], options.failing)
+    mail = None
+    if flags["mail_to"]:
+        from sockwright.cli.links_mail import MailReport
+
+        mail = MailReport(flags["mail_to"], flags["mail_at"], flags["mail_from"], options.failing)
+        reporters.append(mail)
     summary = check(found, options, reporters, names=inputs, remark=manners.remark)
+    if mail is not None:
+        mail.send()
     if summary.interrupted:
         raise manners.Stop(manners.INTERRUPTED, "interrupted")
     raise manners.Stop(manners.WRONG if summary.failed else manners.OK)
@@ -184,6 +198,9 @@ def _options(inputs: tuple[str, ...], flags: dict[str, Any]) -> Options:
         store=None if _shared(flags["store"]) else _store(flags["store"]),
         shared=_shared(flags["store"]),
         work=not flags["no_work"],
+        soft_404=flags["soft_404"],
+        mx=flags["mx"],
+        name_servers=tuple(_server(text) for text in flags["name_server"]) or None,
         resume=flags["resume"],
         max_age=seconds("max_age", 0.0),
     )
@@ -278,6 +295,15 @@ def _why(url: str, store: Path | None, as_json: bool) -> None:
     memory.close()
     if len(seen) == 1 and known is None:
         raise manners.Stop(manners.WRONG, f"nothing is known of {visible(url)}", "it was never asked, or long ago")
+
+
+def _server(text: str) -> tuple[str, int]:
+    from sockwright.errors import ConfigError
+
+    host, _, port = text.rpartition(":") if text.count(":") == 1 or "]:" in text else (text, "", "53")
+    if not port.isdigit():
+        raise ConfigError(f"--name-server {text}: no port", cure="write it like 9.9.9.9 or 127.0.0.1:5353")
+    return host.strip("[]"), int(port)
 
 
 def _failing(text: str) -> frozenset[str]:

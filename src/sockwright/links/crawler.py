@@ -124,6 +124,7 @@ class Crawler:
         bounds: Bounds,
         *,
         root: Path | None = None,
+        mail: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._source = source
@@ -131,6 +132,7 @@ class Crawler:
         self._scope = scope
         self._bounds = bounds
         self._root = url_of(root).rstrip("/") if root else ""
+        self._mail = mail  # the source knows what to do with mailto:
         self._clock = clock
         self._disk = Disk()
         self._table = Resources(self._emit)
@@ -354,6 +356,8 @@ class Crawler:
                 self._backlog.setdefault(origin, deque()).append(resource)
         elif url.startswith("file:"):
             self._ask_disk(resource)
+        elif self._mail and url.startswith("mailto:"):
+            self._hand(resource, origin_of(url))
         else:
             self._table.settle(resource, Verdict(*check_scheme(url)))
             self._table.compact(resource)

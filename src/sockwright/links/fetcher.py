@@ -17,6 +17,7 @@ from sockwright.links.content import decode_content
 from sockwright.links.cookies import Cookies
 from sockwright.links.credentials import NO_CREDENTIALS, Credentials
 from sockwright.links.frontier import PER_HOST, PER_HOST_LOOPBACK, TOTAL, Frontier, Taken
+from sockwright.links.heads import Heads
 from sockwright.links.page import LINKS_PER_PAGE, Page, read_page, visible_text
 from sockwright.links.policy import (
     RETRY_AFTER_MAX,
@@ -45,6 +46,8 @@ class Task:
     owner: object = None  # handed back untouched
     robots_for: str = ""  # the origin whose robots.txt this is
     hops: int = 0  # redirects that a robots.txt has led through
+    head: str = ""  # "exists" or "missing": HEAD is tried on the host with this
+    no_head: bool = False  # HEAD has said nothing good of it: GET must
     put_off: int = 0
     waited: float = 0.0
     failures: list[str] = field(default_factory=list)
@@ -123,6 +126,7 @@ class Fetcher:
         self._chance = chance
         self._frontier: Frontier[Task] = Frontier(total=settings.total)
         self._cookies = Cookies()
+        self._heads = Heads()
         self._rules: dict[str, Rules | list[Task]] = {}  # a list: the tasks that wait for the rules
         self._finished: list[tuple[Task, Outcome]] = []
         self._held = 0
@@ -176,7 +180,7 @@ class Fetcher:
                 tasks += rules
                 rules.clear()
         self._held = 0
-        return [task for task in tasks if not task.robots_for]
+        return [task for task in tasks if not task.robots_for and not task.head]
 
     # --- asking ---------------------------------------------------------------------------------------------------
 
@@ -202,12 +206,15 @@ class Fetcher:
         if cookie := self._cookies.field(url):
             fields = (*fields, ("Cookie", cookie))
         self.requests += 1
-        self._engine.start(Ask(url, body=task.body, fields=fields, owner=task))
+        head = task.head or (task.body is Body.NONE and not task.no_head and self._heads.trusted(task.origin, url))
+        self._engine.start(Ask(url, "HEAD" if head else "GET", task.body, fields, task))
 
     def _give_up(self) -> None:
         for task, trouble in self._frontier.given_up():
             if task.robots_for:
                 self._know(task.robots_for, NO_RULES)
+                continue
+            if task.head:
                 continue
             if not isinstance(trouble, Exchange):
                 self._finish(task, Outcome("skipped", "never asked"))
@@ -237,6 +244,8 @@ class Fetcher:
             retry_after=found.retry_after,
             trouble=exchange,
         )
+        if exchange.ask.method == "HEAD" and self._headed(task, exchange, found):
+            return
         if self._again(task, found, now):
             return
         if task.robots_for:
@@ -256,7 +265,25 @@ class Fetcher:
             self._locate(outcome, exchange, found)
         elif found.kind in ("ok", "flaky"):
             self._read(task, outcome, exchange)
+            if exchange.cut == "not needed" and task.body is Body.NONE:
+                self._try_head(task, exchange.ask.url)
         self._finish(task, outcome)
+
+    def _headed(self, task: Task, exchange: Exchange, found: Judgement) -> bool:
+        """Deal with the answer to HEAD; tell whether nothing else is to be done with it."""
+        if task.head:
+            self._heads.learn(task.origin, exchange, exists=task.head == "exists")
+            return True
+        if found.kind in ("ok", "redirect", "unchanged"):
+            return False
+        task.no_head = True
+        self._frontier.add(task, task.origin)
+        return True
+
+    def _try_head(self, task: Task, url: str) -> None:
+        """Find out whether HEAD can be believed on a host, after the GET of `url` was hung up."""
+        for kind, one in zip(("exists", "missing"), self._heads.hung_up(task.origin, url) or (), strict=False):
+            self._frontier.add(Task(one, origin=task.origin, head=kind), task.origin, first=True)
 
     def _again(self, task: Task, found: Judgement, now: float) -> bool:
         """Have the task asked once more, if what was found is worth it."""

@@ -53,6 +53,9 @@ class Options:
     store: Path | None = None  # where results are remembered; None for nowhere
     shared: str = ""  # URL of the Redis through which workers share the run
     work: bool = True  # work along on a shared run
+    soft_404: bool = False
+    mx: bool = False
+    name_servers: tuple[tuple[str, int], ...] | None = None  # None: the system's
     resume: bool = False
     max_age: float = 0.0  # seconds that a good result is believed without asking
 
@@ -228,13 +231,24 @@ def check(
         source = RememberingSource(fetcher, memory, max_age=options.max_age, resumed=resumed)
     elif options.resume and shared is None:
         remark("nothing is remembered that could be resumed: beginning a new run")
-    crawler = Crawler(source, reports, scope_of(options), options.bounds, root=options.root)
+    if options.soft_404:
+        from sockwright.links.soft404 import SoftSource
+
+        source = SoftSource(source)
+    mail = None
+    if options.mx:
+        from sockwright.links.mx import MailSource
+
+        source = mail = MailSource(source, options.name_servers)
+    crawler = Crawler(source, reports, scope_of(options), options.bounds, root=options.root, mail=options.mx)
     whole = False
     try:
         with _stopped_by_signals(crawler):
             whole = crawler.run(inputs)
     finally:
         engine.close()
+        if mail is not None:
+            mail.close()
         if shared is not None:
             shared.close(whole=whole)
         if memory is not None:

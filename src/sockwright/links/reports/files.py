@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import IO
 
@@ -70,25 +70,22 @@ def _report(path: Path, failing: frozenset[str]) -> Reporter:
             return LinesReport(path.open("wb"))
         except OSError as wrong:
             raise ConfigError(f"cannot write {path}: {wrong.strerror}") from None
-    return _maker(kind)(Draft(path), failing)
-
-
-def _maker(kind: str) -> Callable[[Draft, frozenset[str]], Reporter]:
+    draft = Draft(path)
     if kind == "junit":
         from sockwright.links.reports.junit import JUnitReport
 
-        return JUnitReport
+        return JUnitReport(draft, failing)
     if kind == "csv":
         from sockwright.links.reports.table import TableReport
 
-        return TableReport
+        return TableReport(draft)
     if kind == "sarif":
         from sockwright.links.reports.sarif import SarifReport
 
-        return SarifReport
+        return SarifReport(draft.put, failing)
     from sockwright.links.reports.html import HtmlReport
 
-    return HtmlReport
+    return HtmlReport(draft.put, failing)
 
 
 class Findings:

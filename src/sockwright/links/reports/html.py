@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from html import escape
 from typing import TYPE_CHECKING
 
 from sockwright.links.page import Link
 from sockwright.links.reports import Summary
-from sockwright.links.reports.files import Draft, Findings, in_words
+from sockwright.links.reports.files import Findings, in_words
 from sockwright.links.verdict import WORKS, Verdict
 from sockwright.wire.visible import visible
 
@@ -29,8 +30,8 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-
 
 
 class HtmlReport:
-    def __init__(self, draft: Draft, failing: frozenset[str]) -> None:
-        self._draft = draft
+    def __init__(self, put: Callable[[str], None], failing: frozenset[str]) -> None:
+        self._put = put
         self._failing = failing
         self._findings = Findings(_ROWS_MAX)
 
@@ -59,7 +60,7 @@ class HtmlReport:
         if not self._findings.by_page:
             parts.append("<p>Nothing to tell.</p>")
         parts.append("</body></html>\n")
-        self._draft.put("\n".join(parts))
+        self._put("\n".join(parts))
 
     def _row(self, link: Link, verdict: Verdict) -> str:
         style = "bad" if verdict.kind in self._failing else "good" if verdict.kind in WORKS else "warn"

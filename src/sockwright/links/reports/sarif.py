@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from sockwright.links.local import path_of
 from sockwright.links.page import Link
 from sockwright.links.policy import CLASSES
 from sockwright.links.reports import Summary
-from sockwright.links.reports.files import Draft, Findings, in_words
+from sockwright.links.reports.files import Findings, in_words
 from sockwright.links.verdict import WORKS, Verdict
 from sockwright.wire.visible import visible
 
@@ -23,8 +24,8 @@ _RESULTS_MAX = 20_000  # code hosts refuse more than 25,000
 
 
 class SarifReport:
-    def __init__(self, draft: Draft, failing: frozenset[str]) -> None:
-        self._draft = draft
+    def __init__(self, put: Callable[[str], None], failing: frozenset[str]) -> None:
+        self._put = put
         self._failing = failing
         self._findings = Findings(_RESULTS_MAX)
 
@@ -51,7 +52,7 @@ class SarifReport:
             "version": "2.1.0",
             "runs": [{**run, "results": results}],
         }
-        self._draft.put(msgspec.json.format(msgspec.json.encode(log)).decode() + "\n")
+        self._put(msgspec.json.format(msgspec.json.encode(log)).decode() + "\n")
 
     def _result(self, page: str, link: Link, verdict: Verdict) -> dict[str, Any]:
         level = "error" if verdict.kind in self._failing else "note" if verdict.kind in WORKS else "warning"

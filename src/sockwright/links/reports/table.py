@@ -25,7 +25,7 @@ def _cell(text: str) -> str:
 
 
 class TableReport:
-    def __init__(self, draft: Draft, failing: frozenset[str]) -> None:
+    def __init__(self, draft: Draft) -> None:
         self._draft = draft
         self._rows = csv.writer(draft.file)
         self._rows.writerow(COLUMNS)
