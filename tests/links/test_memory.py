@@ -60,13 +60,18 @@ def test_what_is_kept_comes_back(tmp_path: Path) -> None:
 def test_a_file_of_another_version_is_begun_anew(tmp_path: Path) -> None:
     path = tmp_path / "links.db"
     with sqlite3.connect(path) as base:
-        base.execute("CREATE TABLE result (other TEXT)")
-        base.execute("PRAGMA user_version=99")
+        base.execute("CREATE TABLE links_result (other TEXT)")
+        base.execute("CREATE TABLE links_version (version INTEGER)")
+        base.execute("INSERT INTO links_version VALUES (99)")
+        base.execute("CREATE TABLE somebody_elses (x TEXT)")
     base.close()
     memory = Memory(path)
     memory.begin("key")
     memory.keep("http://h/", Outcome("ok", "200", 200), Body.NONE)
     memory.close()
+    with sqlite3.connect(path) as base:
+        assert base.execute("SELECT count(*) FROM somebody_elses").fetchone() == (0,)
+    base.close()
 
 
 def test_a_file_that_is_none_is_no_reason_to_stop(tmp_path: Path, server: Nasty) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sockwright.cli import manners
+from sockwright.cli.kinds import DURATION
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,8 +32,10 @@ Exit code 0: no link of a failing class; 1: at least one; 2: usage.
 """
 
 
-class _LinksCommand(click.Command):
-    """`links URL...`, and `links worker`, which has no inputs but other people's."""
+class _Links(click.Group):
+    """`links URL...`, and `links worker`, which has no inputs but other people's (a file of that name: ./worker)."""
+
+    allow_interspersed_args = True
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
@@ -42,21 +45,21 @@ class _LinksCommand(click.Command):
         return super().make_context(info_name, args, parent, **extra)
 
 
-@click.command("links", cls=_LinksCommand, epilog=EXAMPLES)
+@click.group("links", cls=_Links, invoke_without_command=True, no_args_is_help=False, epilog=EXAMPLES)
 @click.argument("inputs", nargs=-1, metavar="URL|FILE|DIR|SITEMAP|-...")
 @click.option("--recursive", "-r", is_flag=True, help="Go on to the pages that links lead to, on the same host.")
 @click.option("--depth", type=click.IntRange(0), metavar="N", help="Links between the start and a page, at most (20).")
 @click.option("--max-pages", type=click.IntRange(1), metavar="N", help="Pages to read (5000).")
-@click.option("--run-limit", metavar="TIME", help="End the whole run after so long (10m).")
+@click.option("--run-limit", type=DURATION, metavar="TIME", help="End the whole run after so long (10m).")
 @click.option("--scope", multiple=True, metavar="URL", help="Go on only below this URL (/docs/ is not /docs-old/).")
 @click.option("--include", multiple=True, metavar="REGEX", help="Ask only URLs that match.")
 @click.option("--exclude", multiple=True, metavar="REGEX", help="Do not ask URLs that match.")
-@click.option("--timeout", metavar="TIME", help="For one URL in all (20s).")
+@click.option("--timeout", type=DURATION, metavar="TIME", help="For one URL in all (20s).")
 @click.option("--connections", type=click.IntRange(1, 5000), metavar="N", help="Requests at once, to all hosts (200).")
 @click.option(
     "--per-host", type=click.IntRange(1, 1000), metavar="N", help="To one host, at most (8; this machine 32)."
 )
-@click.option("--delay", metavar="TIME", help="Between two requests to one host (0).")
+@click.option("--delay", type=DURATION, metavar="TIME", help="Between two requests to one host (0).")
 @click.option("--soft-404", is_flag=True, help="Compare pages with what the server says to a name that cannot exist.")
 @click.option("--mx", is_flag=True, help="Look up whether the domains of mail addresses take mail.")
 @click.option("--name-server", multiple=True, metavar="ADDR[:PORT]", help="Ask this one for MX records.")
@@ -81,7 +84,12 @@ class _LinksCommand(click.Command):
 )
 @click.option("--no-work", is_flag=True, help="Leave a shared run to the workers.")
 @click.option("--resume", is_flag=True, help="Take up the run that was broken off.")
-@click.option("--max-age", metavar="TIME", help="Believe good results of earlier runs for so long without asking (0).")
+@click.option(
+    "--max-age",
+    type=DURATION,
+    metavar="TIME",
+    help="Believe good results of earlier runs for so long without asking (0).",
+)
 @click.option("--why", metavar="URL", help="Show the exchange behind the last verdict on URL, and ask nothing.")
 @click.option("--verbose", "-v", is_flag=True, help="Tell redirects, hints and what was not asked, too.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per link, the summary last.")
@@ -143,7 +151,6 @@ def _options(inputs: tuple[str, ...], flags: dict[str, Any]) -> Options:
     from dataclasses import replace
     from pathlib import Path
 
-    from sockwright.config import duration
     from sockwright.errors import ConfigError
     from sockwright.links.asking import USER_AGENT, Limits
     from sockwright.links.crawler import Bounds
@@ -151,23 +158,14 @@ def _options(inputs: tuple[str, ...], flags: dict[str, Any]) -> Options:
     from sockwright.links.inputs import root_of, url_text
     from sockwright.links.run import Options
 
-    def seconds(name: str, default: float) -> float:
-        text = flags[name]
-        if text is None:
-            return default
-        try:
-            return duration(text)
-        except ValueError as wrong:
-            raise ConfigError(f"--{name.replace('_', '-')}: {wrong}") from None
-
     limits = Limits()
-    total = seconds("timeout", limits.total)
+    total = limits.total if flags["timeout"] is None else flags["timeout"]
     if total <= 0:
         raise ConfigError("--timeout must be more than 0")
     limits = replace(limits, total=total, connect=min(limits.connect, total), first_byte=min(limits.first_byte, total))
     settings = Settings(
         per_host=flags["per_host"] or 0,
-        delay=seconds("delay", 0.0),
+        delay=flags["delay"] or 0.0,
         robots=not flags["no_robots"],
         retry=not flags["no_retry"],
         limits=limits,
@@ -179,7 +177,7 @@ def _options(inputs: tuple[str, ...], flags: dict[str, Any]) -> Options:
         bounds,
         depth=bounds.depth if flags["depth"] is None else flags["depth"],
         pages=flags["max_pages"] or bounds.pages,
-        seconds=seconds("run_limit", bounds.seconds),
+        seconds=flags["run_limit"] or bounds.seconds,
     )
     options = Options(
         settings=settings,
@@ -202,13 +200,13 @@ def _options(inputs: tuple[str, ...], flags: dict[str, Any]) -> Options:
         mx=flags["mx"],
         name_servers=tuple(_server(text) for text in flags["name_server"]) or None,
         resume=flags["resume"],
-        max_age=seconds("max_age", 0.0),
+        max_age=flags["max_age"] or 0.0,
     )
     return replace(options, failing=_failing(flags["fail_on"])) if flags["fail_on"] else options
 
 
-@click.command(
-    "links worker",
+@command.command(
+    "worker",
     epilog="""\b
 Example:
   sockwright links worker --store redis://10.0.0.7/0                                  on any number of machines
@@ -216,7 +214,7 @@ Example:
 """,
 )
 @click.option("--store", required=True, metavar="redis://...", help="The Redis or Valkey that the runs share.")
-@click.option("--until-idle", metavar="TIME", help="End when there was nothing to do for so long.")
+@click.option("--until-idle", type=DURATION, metavar="TIME", help="End when there was nothing to do for so long.")
 @click.option("--header", multiple=True, metavar="HOST=NAME:VALUE", help="Send a field to HOST.")
 @click.option("--auth", multiple=True, metavar="HOST=USER:PASSWORD", help="Log in at HOST.")
 @click.option("--no-private", is_flag=True, help="Never connect to private, loopback or link-local addresses.")
@@ -230,16 +228,11 @@ def _worker(**flags: Any) -> None:
     The hosts of a run are divided among its workers, so that each host is asked by one of them only, at its pace. A
     worker that dies is replaced by the others; what it had under way is done again, and counts once.
     """
-    from sockwright.config import duration
     from sockwright.errors import ConfigError
     from sockwright.links.run import Options, work
 
     if not _shared(flags["store"]):
         raise ConfigError("a worker wants --store redis://HOST:PORT/DB")
-    try:
-        until_idle = duration(flags["until_idle"]) if flags["until_idle"] else 0.0
-    except ValueError as wrong:
-        raise ConfigError(f"--until-idle: {wrong}") from None
     options = Options(
         engine=flags["engine"],
         credentials=_credentials((), flags),
@@ -249,7 +242,7 @@ def _worker(**flags: Any) -> None:
         proxy=flags["proxy"],
         shared=flags["store"],
     )
-    done = work(options, until_idle=until_idle, remark=manners.remark)
+    done = work(options, until_idle=flags["until_idle"] or 0.0, remark=manners.remark)
     manners.remark(f"{done} URLs checked")
 
 
@@ -265,7 +258,9 @@ def _store(text: str | None) -> Path | None:
 
     if text is None:
         return home().data / "links.db"
-    return None if text in ("", "none") else Path(text.removeprefix("sqlite:"))
+    if text in ("", "none", "memory"):
+        return None
+    return Path(text.removeprefix("sqlite:").partition("?")[0])
 
 
 def _why(url: str, store: Path | None, as_json: bool) -> None:

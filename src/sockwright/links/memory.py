@@ -25,13 +25,14 @@ from sockwright.links.fetcher import Outcome
 from sockwright.links.page import Page
 
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS run (id INTEGER PRIMARY KEY, key TEXT NOT NULL, begun REAL NOT NULL, ended REAL);
-CREATE TABLE IF NOT EXISTS result (
+CREATE TABLE IF NOT EXISTS links_run (id INTEGER PRIMARY KEY, key TEXT NOT NULL, begun REAL NOT NULL, ended REAL);
+CREATE TABLE IF NOT EXISTS links_result (
   url TEXT PRIMARY KEY, run INTEGER NOT NULL, at REAL NOT NULL, asked INTEGER NOT NULL, kind TEXT NOT NULL,
   etag TEXT NOT NULL, modified TEXT NOT NULL, rest BLOB NOT NULL
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS page (url TEXT PRIMARY KEY, at REAL NOT NULL, content BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS links_page (url TEXT PRIMARY KEY, at REAL NOT NULL, content BLOB NOT NULL) WITHOUT ROWID;
 """
+_TABLES = ("links_run", "links_result", "links_page")
 _VERSION = 1  # of the tables; a file of another version is begun anew, it only holds what can be asked again
 _BATCH = 500  # rows written in one transaction
 _DELAY = 0.5  # seconds that a row waits for its transaction at most
@@ -84,14 +85,17 @@ class Memory:
         self._decode_rest = msgspec.msgpack.Decoder(_Rest).decode
         self._decode_page = msgspec.msgpack.Decoder(Page).decode
         self.run = 0
-        self.empty = self._one("SELECT 1 FROM result LIMIT 1") is None
+        self.empty = self._one("SELECT 1 FROM links_result LIMIT 1") is None
 
     def _prepare(self) -> None:
-        version = self._one("PRAGMA user_version")
-        if version not in (0, _VERSION):
-            self._base.executescript("DROP TABLE IF EXISTS run; DROP TABLE IF EXISTS result; DROP TABLE IF EXISTS page")
+        # The file may hold other rooms' tables, so its own version number (`user_version`) is not ours to use.
+        self._base.execute("CREATE TABLE IF NOT EXISTS links_version (version INTEGER)")
+        version = self._one("SELECT version FROM links_version")
+        if version != _VERSION:
+            self._base.executescript("".join(f"DROP TABLE IF EXISTS {name};" for name in _TABLES))
+            self._base.execute("DELETE FROM links_version")
+            self._base.execute("INSERT INTO links_version VALUES (?)", (_VERSION,))
         self._base.executescript(_SCHEMA)
-        self._base.execute(f"PRAGMA user_version={_VERSION}")
 
     def _one(self, query: str, *values: object) -> Any:
         row = self._base.execute(query, values).fetchone()
@@ -102,16 +106,16 @@ class Memory:
     def begin(self, key: str, *, resume: bool = False) -> bool:
         """Begin a run, or take up the last one of the same `key` that never ended; tell whether that was so."""
         if resume:
-            found = self._one("SELECT id FROM run WHERE key = ? AND ended IS NULL ORDER BY id DESC LIMIT 1", key)
+            found = self._one("SELECT id FROM links_run WHERE key = ? AND ended IS NULL ORDER BY id DESC LIMIT 1", key)
             if found is not None:
                 self.run = int(found)
                 return True
         now = self._clock()
         self._base.execute("BEGIN IMMEDIATE")
-        self._base.execute("DELETE FROM result WHERE at < ?", (now - _KEPT,))
-        self._base.execute("DELETE FROM page WHERE at < ?", (now - _KEPT,))
-        self._base.execute("DELETE FROM run WHERE begun < ?", (now - _KEPT,))
-        cursor = self._base.execute("INSERT INTO run (key, begun) VALUES (?, ?)", (key, now))
+        self._base.execute("DELETE FROM links_result WHERE at < ?", (now - _KEPT,))
+        self._base.execute("DELETE FROM links_page WHERE at < ?", (now - _KEPT,))
+        self._base.execute("DELETE FROM links_run WHERE begun < ?", (now - _KEPT,))
+        cursor = self._base.execute("INSERT INTO links_run (key, begun) VALUES (?, ?)", (key, now))
         self._base.execute("COMMIT")
         self.run = cursor.lastrowid or 0
         return False
@@ -119,7 +123,7 @@ class Memory:
     def end(self) -> None:
         """Note that the run is whole."""
         self.write()
-        self._base.execute("UPDATE run SET ended = ? WHERE id = ?", (self._clock(), self.run))
+        self._base.execute("UPDATE links_run SET ended = ? WHERE id = ?", (self._clock(), self.run))
 
     def close(self) -> None:
         with closing(self._base):
@@ -132,7 +136,7 @@ class Memory:
         if self.empty:
             return None
         row = self._base.execute(
-            "SELECT run, at, asked, kind, etag, modified, rest FROM result WHERE url = ?", (url,)
+            "SELECT run, at, asked, kind, etag, modified, rest FROM links_result WHERE url = ?", (url,)
         ).fetchone()
         if row is None:
             return None
@@ -158,7 +162,7 @@ class Memory:
 
     def page_of(self, url: str) -> Page | None:
         """Return the page that was read at `url`."""
-        packed = self._one("SELECT content FROM page WHERE url = ?", url)
+        packed = self._one("SELECT content FROM links_page WHERE url = ?", url)
         if packed is None:
             return None
         try:
@@ -203,8 +207,8 @@ class Memory:
         if not self._results:
             return
         self._base.execute("BEGIN IMMEDIATE")
-        self._base.executemany("INSERT OR REPLACE INTO result VALUES (?, ?, ?, ?, ?, ?, ?, ?)", self._results)
-        self._base.executemany("INSERT OR REPLACE INTO page VALUES (?, ?, ?)", self._pages)
+        self._base.executemany("INSERT OR REPLACE INTO links_result VALUES (?, ?, ?, ?, ?, ?, ?, ?)", self._results)
+        self._base.executemany("INSERT OR REPLACE INTO links_page VALUES (?, ?, ?)", self._pages)
         self._base.execute("COMMIT")
         self._results.clear()
         self._pages.clear()
