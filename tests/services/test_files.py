@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import resource
 import socket
 import time
 from collections.abc import Mapping
@@ -304,6 +305,19 @@ def test_no_descriptor_is_left_open(site: Path) -> None:
         for fields in ({}, {"Range": "bytes=0-1,3-4"}, {"If-None-Match": "*"}, {"Accept-Encoding": "gzip"}):
             content(ask(files, target, fields=fields))
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_out_of_descriptors_is_not_taken_for_absence(site: Path) -> None:
+    files = made(site)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = os.dup(0)
+    os.close(free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free, hard))
+    try:
+        answer = ask(files, "/a.txt")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert (answer.status, field(answer, "retry-after")) == (503, "1")
 
 
 @pytest.mark.parametrize(("place", "said"), [("files:", "which folder"), ("files:/nowhere", "not there")])

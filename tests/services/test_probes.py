@@ -14,6 +14,7 @@ import urllib.parse
 import urllib.request
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -241,6 +242,27 @@ def test_documents_have_their_types(at: str) -> None:
     }
     assert list(kinds.values()) == ["text/html", "application/json", "application/xml", "text/plain", "text/plain"]
     assert b"Disallow: /probe/deny" in ask(f"{at}/probe/robots.txt").content
+
+
+def test_pictures_come_in_the_format_asked_for(at: str) -> None:
+    assert ask(f"{at}/image/png").content.startswith(b"\x89PNG\r\n")
+    assert ask(f"{at}/image/jpeg").content[:3] == b"\xff\xd8\xff"
+    assert ask(f"{at}/image/webp").content[8:12] == b"WEBP"
+    assert ask(f"{at}/image/bmp").status == 404
+    kinds = [ask(f"{at}/image", fields={"Accept": given}).fields["Content-Type"] for given in ("image/webp,*/*", "*/*")]
+    assert kinds == ["image/webp", "image/png"]
+    assert ask(f"{at}/image", fields={"Accept": "text/plain"}).status == 406
+
+
+@pytest.mark.stranger("chromium")
+def test_a_browser_can_see_each_picture(at: str, stranger: Callable[[str], str], tmp_path: Path) -> None:
+    page = "<body><script>const n=[];for(const f of ['png','svg','jpeg','webp']){const i=new Image();i.onload="
+    page += f"()=>{{n.push(f+i.width);document.title=n.sort().join()}};i.src='{at}/image/'+f}}</script></body>"
+    (tmp_path / "page.html").write_text(page, "utf-8")
+    words = [stranger("chromium"), "--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=5000"]
+    words += [f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", (tmp_path / "page.html").as_uri()]
+    shown = subprocess.run(words, capture_output=True, timeout=60, check=True).stdout
+    assert b"<title>jpeg16,png16,svg16,webp16</title>" in shown
 
 
 def test_every_probe_is_in_the_reference() -> None:

@@ -57,7 +57,10 @@ def test_a_vanished_sender_harms_nobody(bench: BenchThread) -> None:
         gone.close()  # the answer meets a closed port, and an ICMP error comes back
     with asker(address) as sock:
         sock.send(b"still there")
-        assert sock.recv(100) == b"still there"
+        heard = sock.recv(100)
+        while heard == b"are you there?":  # the system may give us the port of one that is gone, and its late answer
+            heard = sock.recv(100)
+        assert heard == b"still there"
 
 
 def test_our_own_ports_are_never_answered(bench: BenchThread) -> None:

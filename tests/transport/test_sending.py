@@ -17,6 +17,7 @@ from tests.sockets import dial, ended, read_all, records, reset, until
 from sockwright.endpoint import Peer, parse
 from sockwright.journal.records import SENT
 from sockwright.transport import streams
+from sockwright.transport.breaking import Request
 from sockwright.transport.limits import Limits
 from sockwright.transport.pipe import Pipe
 from sockwright.workbench import BenchThread, Posting
@@ -169,6 +170,21 @@ def test_tls_gets_the_same_bytes(bench: BenchThread, site: Path) -> None:
     with context.wrap_socket(dial(peer)) as sock:
         sock.sendall(get("big") + get("small") + get("medium") + get("small", last=True))
         assert same(contents(read_all(sock)), [BIG, b"small", MEDIUM, b"small"])
+
+
+def test_a_slow_pipe_holds_a_little_of_a_file_and_hands_on_all(bench: BenchThread, site: Path) -> None:
+    posting = Posting(parse("http://:0"), (f"files:{site}",), label="slow")
+    peer = bench.listen(posting).server.addresses[0]
+
+    async def bend() -> None:
+        bench.workbench.breaking.set("slow", Request(("rate=16MB/s",)))
+
+    bench.call(bend())
+    with dial(peer) as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        sock.sendall(get("big") + get("small", last=True))
+        time.sleep(0.3)  # the peer reads late, so that the loop's buffer fills and empties
+        assert same(contents(read_all(sock)), [BIG, b"small"])
 
 
 class Slices:

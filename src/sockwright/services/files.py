@@ -12,6 +12,7 @@ compressing) is done by a worker.
 from __future__ import annotations
 
 import base64
+import errno
 import gzip
 import hmac
 import mimetypes
@@ -146,7 +147,9 @@ class Files:
             file = self._folder.open(names)
         except PermissionError:
             return self._say(403, f"this file may not be read: {request.path[:200]}\n")
-        except OSError:
+        except OSError as wrong:
+            if wrong.errno in (errno.EMFILE, errno.ENFILE):
+                return self._say(503, "the system is out of room for open files\n", {"Retry-After": 1})
             return self._app(request)
         return self._opened(request, names, file)
 

@@ -9,6 +9,7 @@
     login       /basic-auth/{user}/{password} /hidden-basic-auth/... /digest-auth/{qop}/{user}/{password} /bearer
     caching     /cache /cache/{seconds} /etag/{tag} /response-headers
     coding      /gzip /deflate /brotli
+    images      /image (by Accept) /image/{png,svg,jpeg,webp}
     documents   /html /json /xml /robots.txt /deny
 
 Every wait and every size has a limit.
@@ -35,6 +36,7 @@ from sockwright.conversation import Begin
 from sockwright.errors import ServiceError
 from sockwright.services import Context
 from sockwright.services.digest import Digests, algorithm_of
+from sockwright.services.pictures import PICTURES, TYPES
 from sockwright.session import Session
 from sockwright.wire.conditions import http_date, precondition, ranges
 from sockwright.wire.exchange import BYTES, HTML, JSON, TEXT, Request, Response
@@ -441,6 +443,34 @@ def brotli_stored(plain: bytes) -> bytes:
     return bytes(out) + (b"\x06" if first else b"\x03")
 
 
+# -- images
+
+
+def image(request: Request) -> Response:
+    """Answer with a picture in the format that is accepted: by the client's order, not by its weights."""
+    accepted = [one.partition(";")[0].strip() for one in request.fields.tokens("accept")] or ["image/*"]
+    for wanted in accepted:
+        if wanted in ("image/*", "*/*"):
+            return picture("png")
+        for form, kind in TYPES.items():
+            if wanted == kind:
+                return picture(form)
+    raise ServiceError(f"accepted formats: {', '.join(TYPES.values())}", code=406)
+
+
+def image_of(request: Request) -> Response:
+    """Answer with a picture in the format of the path."""
+    form = request.captured["form"]
+    if form not in PICTURES:
+        raise ServiceError(f"there is no such format; {', '.join(PICTURES)} are", code=404)
+    return picture(form)
+
+
+def picture(form: str) -> Response:
+    """Return the picture in one format."""
+    return Response(PICTURES[form], type=TYPES[form])
+
+
 # -- documents
 
 
@@ -520,6 +550,8 @@ _PATHS: Sequence[tuple[Sequence[str], str, Callable[..., Any]]] = (
     (("GET",), "/gzip", gzipped),
     (("GET",), "/deflate", deflated),
     (("GET",), "/brotli", brotli),
+    (("GET",), "/image", image),
+    (("GET",), "/image/{form}", image_of),
     (("GET",), "/html", html),
     (("GET",), "/json", json),
     (("GET",), "/xml", xml),
@@ -614,7 +646,7 @@ class Probes:
 
 def offer(context: Context) -> Sequence[Service]:
     """Return every probe at httpbin's own path and below /probe; `prefixes` names others."""
-    prefixes: Any = context.extra.get("prefixes", ("", "/probe"))
+    prefixes: Any = context.settings.get("prefixes", ("", "/probe"))
     offered: list[Service] = []
     for methods, path, function in (*_PATHS, *Probes(context).paths):
         made = replace(service_of(function, "probes"), blocking=False)

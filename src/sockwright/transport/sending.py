@@ -117,6 +117,9 @@ class Sending:
     def _step(self, first: bytes | Send) -> bool:
         """Send of what is first in the queue; return whether to go on at once."""
         by_hand = self._stream.sock is not None and not self._stream.secure and self._stream.outbound is None
+        outbound = self._stream.outbound
+        if outbound is not None and outbound.full:
+            return False  # `fed` comes back to us
         if by_hand and self._transport.get_write_buffer_size():
             self._wait_for_buffer()
             return False
@@ -148,7 +151,8 @@ class Sending:
             return False
         self._offset += sent
         self._left -= sent
-        self._stream.progressed(time())
+        if outbound is None or not outbound.full:
+            self._stream.progressed(time())
         if not self._left:
             self._queue.popleft()
             os.close(first.file)
@@ -194,6 +198,13 @@ class Sending:
     def resumed(self) -> None:
         """The loop's buffer has room again."""
         self.paused = False
+        self._restore()
+
+    def fed(self) -> None:
+        """The pipe in the way has room again."""
+        self._restore()
+
+    def _restore(self) -> None:
         if self._waits:
             self._waits = False
             self._transport.set_write_buffer_limits(high=self._stream.server.limits.write_buffer)

@@ -258,16 +258,16 @@ class Stream(Driver, asyncio.Protocol):
         self._pace()
 
     def resume_writing(self) -> None:
+        outbound = self.outbound
+        if outbound is not None:
+            outbound.hold(False)
         if self._sending is not None:
             self._sending.resumed()
             if self._sending.busy:
                 return
-        outbound = self.outbound
-        if outbound is not None:
-            outbound.hold(False)
-            if outbound.full:
-                self._stalled = _NEVER
-                return
+        if outbound is not None and outbound.full:
+            self._stalled = _NEVER
+            return
         self.choked = False
         self._release_writer()
         if self._sending is not None and self.is_open and not self.conversation.congested:
@@ -367,6 +367,10 @@ class Stream(Driver, asyncio.Protocol):
         if full:
             self.choked = True
             self._stalled = _NEVER  # that is us, and no peer that takes nothing
+        elif self._sending is not None and self._sending.busy:
+            self._stalled = time()
+            self._sending.fed()
+            return
         else:
             self.choked = False
             self._release_writer()
@@ -419,7 +423,7 @@ class Stream(Driver, asyncio.Protocol):
                 self._record_sent(head, len(head))
             beginning = read_at(part.file, min(part.count, KEPT), part.offset)
             self._record_sent(beginning, part.count)
-        if self._turn.running:
+        if self._turn.running and self.outbound is None:
             self._turn.writes.append((sending.put, (head, part)))
         else:
             sending.put((head, part))
