@@ -7,7 +7,6 @@ inputs ──▶ pages ──▶ links ──▶ resources ──▶ tasks ─�
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
@@ -251,13 +250,14 @@ class Crawler:
             below, goes_on = depth, True
         too_deep = self._bounds.recursive and not goes_on
         by_url = self._table.by_url
+        told = 0
         for place, link in enumerate(links):
-            if link.fault or (link.url.startswith("file:") and not local):
-                self._say(address, link, self._unaskable(link))
-                self._shelf.told(number)
-                continue
             url, _, fragment = link.url.partition("#")
             resource = by_url.get(url)
+            if link.fault or (not local and url.startswith("file:")):
+                self._say(address, link, self._unaskable(link))
+                told += 1
+                continue
             if resource is None:
                 follow = below if goes_on and self._leads_on(link) and self._scope.inside(url) else UNSEEN
                 want = max(_want(fragment), Body.PAGE if follow >= 0 else Body.NONE)
@@ -272,9 +272,12 @@ class Crawler:
             if too_deep and link.follow and self._scope.inside(url):
                 self._tell(f"pages deeper than {self._bounds.depth} links were not read")
             if resource.state == SETTLED:
-                self._emit(number << _PLACE | place, resource)
+                self._judge(address, link, resource)
+                told += 1
             else:
                 self._table.wait(resource, number << _PLACE | place)
+        if told:
+            self._shelf.told(number, told)
 
     @staticmethod
     def _leads_on(link: Link) -> bool:
@@ -288,7 +291,7 @@ class Crawler:
             return link
         if link.url.startswith(self._root + "/"):  # written for this machine
             return link
-        return dataclasses.replace(link, url=self._root + link.url.removeprefix("file://"))
+        return structs.replace(link, url=self._root + link.url.removeprefix("file://"))
 
     def _unaskable(self, link: Link) -> Verdict:
         if link.fault:
@@ -298,12 +301,15 @@ class Crawler:
     def _emit(self, occurrence: int, resource: Resource) -> None:
         number = occurrence >> _PLACE
         page, link = self._shelf.get(number, occurrence & _PLACE_MASK)
+        self._judge(page, link, resource)
+        self._shelf.told(number)
+
+    def _judge(self, page: str, link: Link, resource: Resource) -> None:
         verdict = resource.verdict
         assert verdict is not None
         if verdict.anchors is not None and (verdict.fragment or "#" in link.url):
             verdict = with_fragment(verdict, fragment_of(link.url))
         self._say(page, link, verdict)
-        self._shelf.told(number)
 
     def _say(self, page: str, link: Link, verdict: Verdict) -> None:
         tally = self.tally

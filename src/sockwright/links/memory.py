@@ -33,7 +33,7 @@ CREATE TABLE IF NOT EXISTS links_result (
 CREATE TABLE IF NOT EXISTS links_page (url TEXT PRIMARY KEY, at REAL NOT NULL, content BLOB NOT NULL) WITHOUT ROWID;
 """
 _TABLES = ("links_run", "links_result", "links_page")
-_VERSION = 1  # of the tables; a file of another version is begun anew, it only holds what can be asked again
+_VERSION = 2  # of the tables; a file of another version is begun anew, it only holds what can be asked again
 _BATCH = 500  # rows written in one transaction
 _DELAY = 0.5  # seconds that a row waits for its transaction at most
 _KEPT = 90 * 86400.0  # seconds after which what was not met again is forgotten

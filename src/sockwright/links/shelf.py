@@ -49,9 +49,9 @@ class Shelf:
             links = self._fetch(number)
         return self._names[number], links[place]
 
-    def told(self, number: int) -> None:
-        """Note that one more link of a page has been told; after the last one the page is forgotten."""
-        left = self._left[number] - 1
+    def told(self, number: int, count: int = 1) -> None:
+        """Note that one more link of a page has been told, or `count`; after the last one the page is forgotten."""
+        left = self._left[number] - count
         if left:
             self._left[number] = left
             return
