@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +26,7 @@ from bench.site import LOCATIONS, PAGES, Site, make_site
 from bench.web import nginx
 
 MOODY = Path(__file__).with_name("peers") / "moody_site.py"
+SPENT = Path(__file__).with_name("spent.py")
 LIMIT = 300.0  # seconds after which a contender is not waited for
 OURS = "sockwright"
 URLLIB = "sockwright --engine urllib"
@@ -123,27 +126,22 @@ CHECKERS = {
 
 def run(command: Sequence[str], folder: Path) -> tuple[str, dict[str, float]]:
     """Run a checker to its end; return what it printed, and its seconds, CPU seconds and peak memory."""
-    out, err = folder / "out", folder / "err"
-    began = time.perf_counter()
+    out, err, spent = folder / "out", folder / "err", folder / "spent.json"
+    launch = [sys.executable, "-I", "-S", str(SPENT), str(spent), *command]
     with out.open("wb") as stdout, err.open("wb") as stderr:
         process = spawn(
-            command, None, stdout=stdout.fileno(), stderr=stderr.fileno(), environment={"SOCKWRIGHT_HOME": str(folder)}
+            launch, None, stdout=stdout.fileno(), stderr=stderr.fileno(), environment={"SOCKWRIGHT_HOME": str(folder)}
         )
-        while True:
-            pid, status, used = os.wait4(process.pid, os.WNOHANG)
-            if pid:
-                break
-            if time.perf_counter() - began > LIMIT:
-                process.kill()
-                process.wait()
-                raise LoadError(f"not through after {LIMIT:g} s")
-            time.sleep(0.002)
-    took = time.perf_counter() - began
-    process.returncode = os.waitstatus_to_exitcode(status)
+        try:
+            process.wait(LIMIT)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)  # a session of its own
+            process.wait()
+            raise LoadError(f"not through after {LIMIT:g} s") from None
     text = out.read_text("utf-8", "replace")
     if not text.strip():
         raise LoadError(f"it ended with {process.returncode}: {err.read_text('utf-8', 'replace').strip()[-300:]}")
-    return text, {"seconds": took, "cpu_s": used.ru_utime + used.ru_stime, "memory_mb": used.ru_maxrss / 1024}
+    return text, json.loads(spent.read_text())
 
 
 def standing(name: str, stage: Stage, command: Callable[[Place], Sequence[str]]) -> Server:

@@ -202,6 +202,7 @@ def _options(inputs: tuple[str, ...], flags: dict[str, Any]) -> Options:
         name_servers=tuple(_server(text) for text in flags["name_server"]) or None,
         resume=flags["resume"],
         max_age=flags["max_age"] or 0.0,
+        alone=True,
     )
     return replace(options, failing=_failing(flags["fail_on"])) if flags["fail_on"] else options
 

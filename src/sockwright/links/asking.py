@@ -97,6 +97,9 @@ class Engine(Protocol):
     def wait(self, seconds: float) -> list[Exchange]:
         """Return the exchanges that have ended, after waiting at most `seconds` for the first of them."""
 
+    def watch(self, fd: int) -> None:
+        """Have `wait` return, too, when there is something to read at `fd`; -1 ends that."""
+
     def close(self) -> None:
         """Break off what is under way and let go of every connection."""
 

@@ -61,6 +61,7 @@ class CurlEngine:
         self._selector = selectors.DefaultSelector()
         self._timer: float | None = None
         self._sweep_at = 0.0
+        self._watched = -1
         self._under_way: dict[pycurl.Curl, Transfer] = {}
         self._idle: list[Transfer] = []
         self._ended: list[Exchange] = []
@@ -112,8 +113,23 @@ class CurlEngine:
             if not self._selector.get_map():  # Windows' select refuses to wait for nothing
                 time.sleep(until - now)
                 continue
+            seen = False
             for key, events in self._selector.select(until - now):
-                self._multi.socket_action(key.fd, events)
+                if key.fd == self._watched:
+                    seen = True
+                else:
+                    self._multi.socket_action(key.fd, events)
+            if seen:
+                self._collect()
+                ended, self._ended = self._ended, []
+                return ended
+
+    def watch(self, fd: int) -> None:
+        if self._watched >= 0:
+            self._selector.unregister(self._watched)
+        self._watched = fd
+        if fd >= 0:
+            self._selector.register(fd, selectors.EVENT_READ)
 
     def close(self) -> None:
         for handle, transfer in self._under_way.items():

@@ -177,6 +177,9 @@ class UrllibEngine:
                 self._calls.remove(call)
                 ended.append(exchange)
 
+    def watch(self, fd: int) -> None:
+        """Nothing: beside threads no process is forked that there would be something to hear of."""
+
     def close(self) -> None:
         for call in self._calls:
             _break_off(call, "closed")

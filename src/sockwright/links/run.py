@@ -56,6 +56,7 @@ class Options(Struct, frozen=True):
     name_servers: tuple[tuple[str, int], ...] | None = None  # None: the system's
     resume: bool = False
     max_age: float = 0.0  # seconds that a good result is believed without asking
+    alone: bool = False  # the process has no threads and no other work: a large run may fork a second one
 
 
 def engine_of(options: Options) -> Engine:
@@ -218,7 +219,8 @@ def check(
     """
     begun = clock()
     engine = engine or engine_of(options)
-    fetcher = Fetcher(engine, options.settings, credentials=options.credentials)
+    may_fork = options.alone and options.engine == "curl"
+    fetcher = Fetcher(engine, options.settings, credentials=options.credentials, may_fork=may_fork)
     reports = Reports(reporters, options.failing)
     source: Source = fetcher
     shared = _dispatch(names, options, remark) if options.shared else None
@@ -250,6 +252,7 @@ def check(
             whole = crawler.run(inputs)
     finally:
         engine.close()
+        fetcher.close()
         if mail is not None:
             mail.close()
         if shared is not None:
