@@ -16,6 +16,7 @@ from typing import Protocol
 from msgspec import Struct, field, structs
 
 from sockwright.links.asking import Body
+from sockwright.links.credentials import bare, masked
 from sockwright.links.fetcher import Outcome, Task, origin_of
 from sockwright.links.fragment import DIRECTIVE
 from sockwright.links.local import Disk, read_file, type_of, url_of
@@ -243,7 +244,8 @@ class Crawler:
             links = [self._rooted(link) for link in links]
         if not links:
             return
-        number = self._shelf.put(address, links)
+        shown = bare(address)
+        number = self._shelf.put(shown, links)
         below = depth + 1
         goes_on = self._bounds.recursive and below <= self._bounds.depth
         if page.kind == "sitemap":  # it stands for the pages that it lists
@@ -255,7 +257,7 @@ class Crawler:
             url, _, fragment = link.url.partition("#")
             resource = by_url.get(url)
             if link.fault or (not local and url.startswith("file:")):
-                self._say(address, link, self._unaskable(link))
+                self._say(shown, link, self._unaskable(link))
                 told += 1
                 continue
             if resource is None:
@@ -272,7 +274,7 @@ class Crawler:
             if too_deep and link.follow and self._scope.inside(url):
                 self._tell(f"pages deeper than {self._bounds.depth} links were not read")
             if resource.state == SETTLED:
-                self._judge(address, link, resource)
+                self._judge(shown, link, resource)
                 told += 1
             else:
                 self._table.wait(resource, number << _PLACE | place)
@@ -295,7 +297,7 @@ class Crawler:
 
     def _unaskable(self, link: Link) -> Verdict:
         if link.fault:
-            return Verdict("broken", link.fault)
+            return Verdict("broken", masked(link.fault))
         return Verdict("skipped", "a page of the web cannot link to this machine's files")
 
     def _emit(self, occurrence: int, resource: Resource) -> None:
@@ -312,6 +314,8 @@ class Crawler:
         self._say(page, link, verdict)
 
     def _say(self, page: str, link: Link, verdict: Verdict) -> None:
+        if "@" in link.raw or "@" in link.url:  # a password is for its host, not for reports
+            link = structs.replace(link, raw=masked(link.raw), url=bare(link.url), text=masked(link.text))
         tally = self.tally
         tally.links += 1
         try:
@@ -528,7 +532,7 @@ class Crawler:
         if target is not None and target.url and (chain := self._table.loop(resource, target)):
             fresh = self._table.again(target, chain)
             if fresh is None:
-                way = " -> ".join([one.url for one in chain] + [url])
+                way = " -> ".join([bare(one.url) for one in chain] + [bare(url)])
                 self._table.settle(resource, Verdict("broken", f"a redirect loop: {way:.500}", outcome.status))
                 return
             target = fresh
@@ -550,4 +554,5 @@ class Crawler:
             return Verdict("broken", f"{outcome.reason} to {scheme}:, where no browser follows", outcome.status)
         kind, reason = check_scheme(url)
         kind = "redirected" if kind != "broken" else kind
+        url = bare(url)
         return Verdict(kind, f"{outcome.reason} to {url:.100}: {reason}", outcome.status, redirects=(url,))

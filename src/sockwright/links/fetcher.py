@@ -16,7 +16,7 @@ from msgspec import Struct, field
 from sockwright.links.asking import Ask, Body, Engine, Exchange, Limits
 from sockwright.links.content import decode_content
 from sockwright.links.cookies import Cookies
-from sockwright.links.credentials import NO_CREDENTIALS, Credentials
+from sockwright.links.credentials import NO_CREDENTIALS, Credentials, masked
 from sockwright.links.frontier import PER_HOST, PER_HOST_LOOPBACK, TOTAL, Frontier, Taken
 from sockwright.links.heads import Heads
 from sockwright.links.page import LINKS_PER_PAGE, Page, read_page, visible_text
@@ -318,7 +318,7 @@ class Fetcher:
             target = parse(found.location, parse(exchange.ask.url))
         except BadURL as wrong:
             outcome.kind = "broken"
-            outcome.reason = f"{found.reason} to {found.location!r:.200}, which is no URL: {wrong}"
+            outcome.reason = masked(f"{found.reason} to {found.location!r:.200}, which is no URL: {wrong}")
             return
         outcome.location = str(target)
 

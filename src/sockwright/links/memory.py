@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+import zlib
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -20,6 +21,7 @@ import msgspec
 from msgspec import Struct
 
 from sockwright.links.asking import Body
+from sockwright.links.credentials import bare
 from sockwright.links.evidence import evidence
 from sockwright.links.fetcher import Outcome
 from sockwright.links.page import Page
@@ -60,6 +62,14 @@ class Remembered(Struct):
     run: int
     at: float  # seconds since the epoch
     asked: Body
+
+
+def _key(url: str) -> str:
+    """Return the name under which a URL is kept: its password is not, only what tells it from another one's."""
+    if "@" not in url or (shown := bare(url)) == url:
+        return url
+    scheme, _, rest = shown.partition("://")
+    return f"{scheme}://***{zlib.crc32(url.encode()) & 0xFFFF:04x}@{rest}"
 
 
 class Memory:
@@ -134,6 +144,7 @@ class Memory:
         """Return what is known of `url`."""
         if self.empty:
             return None
+        url = _key(url)
         row = self._base.execute(
             "SELECT run, at, asked, kind, etag, modified, rest FROM links_result WHERE url = ?", (url,)
         ).fetchone()
@@ -161,7 +172,7 @@ class Memory:
 
     def page_of(self, url: str) -> Page | None:
         """Return the page that was read at `url`."""
-        packed = self._one("SELECT content FROM links_page WHERE url = ?", url)
+        packed = self._one("SELECT content FROM links_page WHERE url = ?", _key(url))
         if packed is None:
             return None
         try:
@@ -185,6 +196,7 @@ class Memory:
             why,
         )
         now = self._clock()
+        url = _key(url)
         row = (url, self.run, now, int(asked), outcome.kind, outcome.etag, outcome.modified, self._encode(rest))
         self._results.append(row)
         if outcome.page is not None:

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from sockwright.errors import ConfigError
 from sockwright.links.asking import USER_AGENT, Engine
 from sockwright.links.crawler import Bounds, Crawler, Input, Source
-from sockwright.links.credentials import NO_CREDENTIALS, Credentials
+from sockwright.links.credentials import NO_CREDENTIALS, Credentials, masked
 from sockwright.links.fetcher import Fetcher, Settings
 from sockwright.links.local import url_of
 from sockwright.links.page import Link
@@ -264,6 +264,7 @@ def check(
     for name, verdict in crawler.starts():
         # An input is nobody's link; it only gets a line when there is something to say of it.
         if verdict.kind not in ("ok", "redirected", "flaky"):
+            name = masked(name)
             link = Link(raw=name, url=name, line=0, column=0, origin="input", text="", follow=True)
             crawler.tally.classes[verdict.kind] = crawler.tally.classes.get(verdict.kind, 0) + 1
             crawler.tally.links += 1
