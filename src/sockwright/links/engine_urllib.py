@@ -19,7 +19,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,6 +57,7 @@ class _Call:
     address: str = ""
     asked_at: float = 0.0
     head_at: float = 0.0
+    expires: float = 0.0  # when the certificate ends, seconds since the epoch
     needed: bool = True  # somebody wants the body
     over: str = ""  # why the watch has broken it off
 
@@ -122,7 +123,7 @@ def _response_class(limits: Limits) -> type[http.client.HTTPResponse]:
 class UrllibEngine:
     """An `Engine` on `urllib.request`."""
 
-    lacks: frozenset[str] = frozenset({"http2", "keep-alive", "certificate-dates", "broken-off look-ups"})
+    lacks: frozenset[str] = frozenset({"http2", "keep-alive", "broken-off look-ups"})
 
     def __init__(
         self,
@@ -229,7 +230,7 @@ class UrllibEngine:
                 exchange.trouble, exchange.detail = _trouble(call, exchange, wrong)
                 if call.over == "not needed":
                     exchange.trouble, exchange.detail, exchange.cut = "", "", call.over
-            exchange.address = call.address
+            exchange.address, exchange.expires = call.address, call.expires
             exchange.seconds = time.monotonic() - call.begun
             self._ended.put((call, exchange))
 
@@ -282,6 +283,15 @@ class UrllibEngine:
             connection.response_class = self._response
             # What urllib3 relies on, too: the one place where `http.client` connects.
             connection._create_connection = lambda *address: self._dial(call, *address)  # type: ignore[attr-defined]
+            plain = connection.connect
+
+            def connect() -> None:
+                plain()
+                call.phase, call.asked_at = "head", time.monotonic()
+                if isinstance(connection.sock, ssl.SSLSocket):
+                    call.expires = _end_of(connection.sock.getpeercert() or {})
+
+            connection.connect = connect  # type: ignore[method-assign]
             return connection
 
         return make
@@ -329,6 +339,14 @@ class _Secure(urllib.request.HTTPSHandler):
 
     def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
         return self.do_open(self._make, req)
+
+
+def _end_of(certificate: Mapping[str, Any]) -> float:
+    """Return when a verified certificate ends, 0 where it does not say."""
+    try:
+        return float(ssl.cert_time_to_seconds(certificate.get("notAfter", "")))
+    except ValueError:
+        return 0.0
 
 
 def _break_off(call: _Call, why: str) -> None:
