@@ -9,7 +9,7 @@ from msgspec import Struct
 from sockwright.links.asking import Ask, Body, Limits
 from sockwright.links.policy import WALL_CONTENT_MAX, readable
 
-DISCARD_TIME = 1.0  # seconds that a body nobody needs may take
+DISCARD_TIME = 1.0  # seconds that a body nobody needs may take, or one that only says more of an error
 
 
 class Appetite(Struct, frozen=True):

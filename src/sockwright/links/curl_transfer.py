@@ -77,6 +77,8 @@ class Transfer:
         """Read the head of the final response, if it is whole; tell whether the exchange shall go on."""
         lines = self.lines
         begin = 0
+        while begin < len(lines) and lines[begin] in _BLANK:  # before the status line: nothing, as libcurl sees it
+            begin += 1
         for _ in range(self.limits.informational + 1):
             end = begin
             while end < len(lines) and lines[end] not in _BLANK:
@@ -137,7 +139,7 @@ class Transfer:
             return now - self.begun > self.limits.first_byte
         if not self.head_at:
             return not self.read_head()
-        if not self.keep and now - self.head_at > DISCARD_TIME:
+        if (not self.keep or self.status >= 300) and now - self.head_at > DISCARD_TIME:
             self.cut = "not needed"
             return True
         return False

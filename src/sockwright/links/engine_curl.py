@@ -25,6 +25,7 @@ _KEPT_CONNECTIONS = 256
 _KEPT_HANDLES = 256
 
 _CA_FILES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
+_WEIRD = 8  # CURLE_WEIRD_SERVER_REPLY, which pycurl has no name for
 _TLS = frozenset({35, 51, 53, 54, 58, 59, 60, 64, 66, 77, 80, 82, 83, 90, 91, 98})
 
 
@@ -208,6 +209,8 @@ class CurlEngine:
     def _end(self, handle: pycurl.Curl, code: int, message: str) -> None:
         transfer = self._under_way.pop(handle)
         if not transfer.head_at and not transfer.trouble and transfer.lines:
+            if code == _WEIRD:
+                transfer.lines.append(b"\r\n")  # all that will come of this head
             transfer.read_head()
         exchange = Exchange(
             transfer.ask,
@@ -221,7 +224,7 @@ class CurlEngine:
         )
         if transfer.first_line:
             parts = transfer.first_line.decode("latin-1").split(None, 2)
-            exchange.version = parts[0]
+            exchange.version = parts[0] if parts else ""
             exchange.phrase = parts[2].strip() if len(parts) > 2 else ""
         if len(exchange.content) > self._limits.body:
             exchange.content = exchange.content[: self._limits.body]
@@ -236,6 +239,9 @@ class CurlEngine:
             exchange.expires = self._expiry(transfer, handle)
         if transfer.trouble:
             exchange.trouble = transfer.trouble
+        elif code == _WEIRD and "without colon" in message and transfer.status:
+            # Browsers pass over such a line. What comes behind it libcurl does not give us, but the status is known.
+            exchange.cut = "its body was not read: a line of the head is no field"
         elif code and not (code == pycurl.E_WRITE_ERROR and transfer.cut):
             exchange.trouble, exchange.detail = self._trouble(transfer, handle, code, message)
         self._multi.remove_handle(handle)
@@ -278,9 +284,11 @@ class CurlEngine:
                 return "tls", CERTIFICATE.get(handle.getinfo(pycurl.SSL_VERIFYRESULT), "") or _tls_words(message)
             case pycurl.E_GOT_NOTHING:
                 return "reset", "closed without a word"
-            case pycurl.E_URL_MALFORMAT | pycurl.E_UNSUPPORTED_PROTOCOL if "HTTP/0.9" not in message:
+            case pycurl.E_URL_MALFORMAT | pycurl.E_UNSUPPORTED_PROTOCOL if "HTTP" not in message:
                 return "url", message
-            case pycurl.E_UNSUPPORTED_PROTOCOL | 8:
+            case _ if code in (pycurl.E_UNSUPPORTED_PROTOCOL, _WEIRD):
+                return "not-http", message
+            case pycurl.E_RECV_ERROR if "Transfer-Encoding" in message:
                 return "not-http", message
             case 100:  # CURLE_TOO_LARGE, which pycurl has no name for
                 return "head", message

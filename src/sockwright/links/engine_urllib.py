@@ -13,6 +13,7 @@ import errno
 import http.client
 import io
 import queue
+import re
 import socket
 import ssl
 import threading
@@ -32,6 +33,7 @@ _THREADS = 64
 _LOST_MAX = 64  # threads that may hang in a name look-up, which nothing can break off, and be replaced
 _SWEEP = 0.1  # seconds between two looks for what has taken too long
 _PIECE = 65_536
+_VERSION = re.compile(rb"HTTP/(1\.|)[0-9](?:\.[0-9])?(?= )", re.IGNORECASE)
 
 
 class _Private(OSError):
@@ -70,15 +72,32 @@ class _Lines(io.BufferedIOBase):
         self._left = limits.head
         self.last = b"?"
         self.head = True
+        self._begun = False  # the status line has come
 
     def readline(self, limit: int | None = -1, /) -> bytes:
-        line: bytes = self._stream.readline(limit)
-        self.last = line
-        if self.head:
+        while True:
+            line: bytes = self._stream.readline(limit)
+            self.last = line
+            if not self.head:
+                return line
             self._left -= len(line)
             if self._left < 0:
                 raise _HeadTrouble("head", "")
-        return line
+            if (line := self._readable(line)) or not self.last:
+                return line
+
+    def _readable(self, line: bytes) -> bytes:
+        """Return a line of a head as `http.client` can read it, or nothing for one to pass over, as browsers do.
+
+        Its reader takes the first line that is no field for the end of the head, the length of the body and all.
+        """
+        if (version := _VERSION.match(line)) is not None:
+            self._begun = True
+            return line if version[1] == b"1." and line[:5] == b"HTTP/" else b"HTTP/1.1" + line[version.end() :]
+        if not self._begun or line in (b"\r\n", b"\n") or line[:1] in (b" ", b"\t"):
+            return line
+        name, colon, value = line.partition(b":")
+        return name.rstrip(b" \t") + colon + value if colon and b" " not in name.rstrip(b" \t") else b""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
@@ -253,11 +272,15 @@ class UrllibEngine:
         exchange.status, exchange.phrase = response.status, response.reason
         exchange.version = f"HTTP/{response.version // 10}.{response.version % 10}"
         exchange.fields = [(name.lower(), _mended(value)) for name, value in response.headers.items()]
-        length = exchange.value("content-length")
-        if length and not (length.isascii() and length.isdigit()):
-            raise _HeadTrouble("not-http", f"Content-Length: {length!r:.60}")
+        lengths = {
+            part.strip() for name, value in exchange.fields if name == "content-length" for part in value.split(",")
+        }
+        if len(lengths) > 1 or not all(length.isascii() and length.isdigit() for length in lengths):
+            raise _HeadTrouble("not-http", f"Content-Length: {', '.join(sorted(lengths))!r:.60}")
+        if lengths and not response.chunked and response.length is None and call.ask.method != "HEAD":
+            response.length = int(lengths.pop()[:18])
         wish = appetite(call.ask, response.status, exchange.fields, self._limits)
-        call.needed = wish.keep > 0
+        call.needed = wish.keep > 0 and response.status < 300
         if wish.hang_up or not (wish.keep or wish.spare):  # the connection is not kept, so nothing is read for it
             exchange.cut = "not needed"
             return

@@ -91,6 +91,7 @@ _TROUBLES: dict[str, tuple[str, Sign, int]] = {
     "url": ("broken", Sign.FAILED, 0),
     "other": ("broken", Sign.FAILED, 1),
 }
+_OF_THE_BODY = frozenset({"body-time-out", "body", "coding"})  # what changes nothing where the head has said it all
 _WORDS = {
     "dns": "the host's name has no address",
     "dns-time-out": "the name servers did not answer",
@@ -136,9 +137,9 @@ _WORTH_RETRY = {408: 1, 425: 1, 500: 1, 502: 2, 503: 2, 504: 2, **dict.fromkeys(
 
 def judge(exchange: Exchange, now: float) -> Judgement:
     """Say what `exchange` means; `now` is in seconds since the epoch (for dates in Retry-After)."""
-    if exchange.trouble:
-        return _trouble(exchange)
     status = exchange.status
+    if exchange.trouble and not (status >= 300 and exchange.trouble in _OF_THE_BODY):
+        return _trouble(exchange)
     reason = f"{status} {exchange.phrase or phrase_of(status)}".strip()
     if 200 <= status < 300:
         return Judgement("ok", reason, status, note=_note(exchange, now))
@@ -148,6 +149,8 @@ def judge(exchange: Exchange, now: float) -> Judgement:
         location = exchange.value("location").strip()
         if location:
             return Judgement("redirect", reason, status, location=location, permanent=_REDIRECTS[status])
+        if status == 300:  # its page is the choice
+            return Judgement("ok", reason, status, note=_note(exchange, now))
         return Judgement("broken", f"{reason} without a Location", status)
     if status in _ALWAYS_BLOCKED:
         return Judgement("blocked", f"{status}: {_ALWAYS_BLOCKED[status]}", status)
