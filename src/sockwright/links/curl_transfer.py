@@ -153,7 +153,20 @@ class Transfer:
         if is_private(host):
             self.private = host
             return pycurl.SOCKET_BAD
-        return socket.socket(family, kind, protocol)
+        return _Descriptor(socket.socket(family, kind, protocol))
+
+
+class _Descriptor:
+    """What pycurl asks for its number, which it duplicates, and lets go."""
+
+    def __init__(self, made: socket.socket) -> None:
+        self._made = made
+
+    def fileno(self) -> int:
+        return self._made.fileno()
+
+    def __del__(self) -> None:
+        self._made.close()
 
 
 def parse_fields(lines: Sequence[bytes]) -> list[tuple[str, str]]:
