@@ -324,6 +324,9 @@ class Crawler:
             tally.classes[verdict.kind] = 1
         self._report.link(page, link, verdict)
 
+    def _tell_pages(self) -> None:
+        self._tell(f"the limit of {self._bounds.pages} pages was reached: more were asked, but not read")
+
     def _tell(self, limit: str) -> None:
         self.tally.told[limit] = self.tally.told.get(limit, 0) + 1
 
@@ -372,10 +375,8 @@ class Crawler:
 
     def _hand(self, resource: Resource, origin: str) -> None:
         if resource.follow > 0 and self.tally.pages >= self._bounds.pages:
-            reason = f"the limit of {self._bounds.pages} pages was reached"
-            self._tell(reason)
-            self._table.settle(resource, Verdict("skipped", reason))
-            return
+            self._tell_pages()
+            resource.follow = NEVER  # whether it works is asked all the same
         task = Task(
             resource.url,
             resource.want,
@@ -517,7 +518,7 @@ class Crawler:
             if self.tally.pages < self._bounds.pages:
                 self._take_once(resource, page)
             else:
-                self._tell(f"the limit of {self._bounds.pages} pages was reached")
+                self._tell_pages()
         self._table.compact(resource)
 
     def _redirected(self, resource: Resource, outcome: Outcome) -> None:
