@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
+import traceback
 from collections.abc import Callable, Iterable
 
 from sockwright.wire.visible import visible_lines
@@ -14,6 +16,17 @@ def to_stderr(text: str) -> None:
     if stream is not None:
         stream.write(text if text.endswith("\n") else text + "\n")
         stream.flush()
+
+
+def trace_of(broken: BaseException) -> str:
+    """Return the traceback of an application's failure, without the lines that only say that we called it."""
+    trace = broken.__traceback__
+    while trace is not None and trace.tb_next is not None and _OURS.match(trace.tb_frame.f_globals.get("__name__", "")):
+        trace = trace.tb_next
+    return "".join(traceback.format_exception(type(broken), broken, trace))
+
+
+_OURS = re.compile(r"sockwright\.(?:hosts|transport)\.")
 
 
 class ErrorStream:
