@@ -10,6 +10,7 @@ does after its answer is complete (background tasks) it may finish.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
@@ -58,6 +59,7 @@ class Asgi:
         self.prefix = prefix
         self._state = {} if state is None else state
         self._body = body
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._say = errors or to_stderr
         self._stream = Stream(service_of(self._serve, name))
 
@@ -73,10 +75,13 @@ class Asgi:
         return self._stream
 
     async def _serve(self, session: Session) -> None:
+        loop = self._loop
+        if loop is None:
+            self._loop = loop = asyncio.get_running_loop()
         request: Request = session.about["request"]
         scope = http_scope(request, self.prefix)
         scope["state"] = dict(self._state)
-        exchange = Exchange(session, request)
+        exchange = Exchange(session, request, loop)
         try:
             await self.application(scope, exchange.receive, exchange.send)
         except ConnectionError:

@@ -14,7 +14,7 @@ import stat
 from collections.abc import MutableMapping
 from typing import Any
 
-from sockwright.hosts.replies import Head, checked_head
+from sockwright.hosts.replies import Head, lenient_head
 from sockwright.session import Session
 from sockwright.wire.exchange import Beginning, FilePart, Request, Response
 
@@ -25,6 +25,10 @@ GRACE = 5.0
 
 Message = MutableMapping[str, Any]
 _DISCONNECT = "http.disconnect"
+
+
+def _nothing() -> None:
+    """There is nobody left to tell."""
 
 
 class Exchange:
@@ -47,11 +51,11 @@ class Exchange:
         "gone",
     )
 
-    def __init__(self, session: Session, request: Request) -> None:
+    def __init__(self, session: Session, request: Request, loop: asyncio.AbstractEventLoop) -> None:
         self._session = session
         self._request = request
-        self._loop = asyncio.get_running_loop()
-        self._task = asyncio.current_task()
+        self._loop = loop
+        self._task = asyncio.current_task(loop)
         self._head: Head | None = None
         self._left = -1  # bytes that Content-Length promised and that were not said yet; -1: it is not given
         self._heard_all = False
@@ -83,6 +87,8 @@ class Exchange:
         """The application has returned, or failed."""
         self._over = True
         self._forget_timer()
+        self._task = None  # no circles: many requests a second would keep the collector busy
+        self._session.when_gone(_nothing)
 
     def _forget_timer(self) -> None:
         if self._timer is not None:
@@ -139,11 +145,7 @@ class Exchange:
         status = int(message["status"])
         if not 200 <= status <= 599:
             raise ValueError(f"{status} is not the status of an answer; they go from 200 to 599")
-        fields = [
-            (bytes(name).decode("latin-1"), bytes(value).decode("latin-1"))
-            for name, value in message.get("headers", ())
-        ]
-        self._head = head = checked_head(status, fields, lenient=True)
+        self._head = head = lenient_head(status, message.get("headers", ()))
         self._left = -1 if head.length is None else head.length
         self._silent = head.has_no_content or self._request.method == "HEAD"
         self._timer = self._loop.call_soon(self._look_later)

@@ -10,7 +10,7 @@ from sockwright.errors import ConfigError
 from sockwright.hosts import kinds
 from sockwright.hosts.asgi import Asgi
 from sockwright.hosts.lifespan import Lifespan
-from sockwright.hosts.log import to_stderr
+from sockwright.hosts.log import flush, to_stderr
 from sockwright.hosts.wsgi import Wsgi
 from sockwright.protocols.routes import Route
 
@@ -88,3 +88,4 @@ class Programs:
                 host.close()
         for lifespan in self._lifespans.values():
             await lifespan.shutdown()
+        flush()

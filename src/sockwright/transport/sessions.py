@@ -33,7 +33,7 @@ class StreamSession:
         self._ended = False
         self._woken = False
         self._lost: Callable[[], object] | None = None
-        self._loop = asyncio.get_running_loop()
+        self._loop = stream.staff.loop  # asking for the running one is a system call before Python 3.12
         self._waiter: asyncio.Future[None] | None = None
 
     @property
