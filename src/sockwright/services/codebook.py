@@ -318,12 +318,14 @@ def offer(context: Context) -> Sequence[Service]:
     @service(name="codebook", blocking=False, only="line")
     def decode_line(line: bytes) -> bytes:
         """Decipher a list as text: words apart by blanks, or JSON."""
-        known = shelf.known
+        words = line.split()
         try:
-            answers = [known[word] for word in line.split()]
-        except KeyError:
+            if not shelf.unsayable and len(words) <= MOST_WORDS:
+                return join(map(shelf.known.get, words))  # all of it in C: None, for unknown, cannot be joined
+            answers = [shelf.known[word] for word in words]
+        except (TypeError, KeyError):
             return _by_line(shelf, line)
-        if len(answers) > MOST_WORDS or (shelf.unsayable and not shelf.unsayable.isdisjoint(answers)):
+        if len(answers) > MOST_WORDS or not shelf.unsayable.isdisjoint(answers):
             return _by_line(shelf, line)
         return join(answers)
 
