@@ -163,6 +163,24 @@ def test_events_go_to_those_who_asked_alone(at: Peer) -> None:
         assert len(line(follower)["people"]) == 2
 
 
+def test_who_has_come_may_wish_for_more(at: Peer) -> None:
+    with dial(at) as sock:
+        sock.sendall(b'{"follow": true, "beat": 2}\n')
+        assert line(sock)["error"] == "error: say who you are first\n"
+        sock.sendall(b"Ann 30\n")
+        line(sock)
+        sock.sendall(b'{"follow": true, "beat": 2}\n')
+        assert line(sock) == {"follow": True, "beat": 2.0, "connected": 1}
+        other, _ = come(at, "Bob 41\n")
+        assert line(sock)["event"] == "join"
+        sock.sendall(b'{"follow": false, "beat": 0}\n')
+        assert line(sock) == {"follow": False, "beat": 0.0, "connected": 2}
+        other.close()
+        until(lambda: names(at) == ["Ann"])
+        sock.sendall(b"beat\n")
+        assert line(sock) == {"beat": True, "connected": 1}  # and no word of Bob
+
+
 def test_a_crowd_is_told_of_completely(at: Peer) -> None:
     with dial(at) as follower:
         follower.sendall(b"follow\n")

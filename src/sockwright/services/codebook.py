@@ -321,7 +321,8 @@ def offer(context: Context) -> Sequence[Service]:
         words = line.split()
         try:
             if not shelf.unsayable and len(words) <= MOST_WORDS:
-                return join(map(shelf.known.get, words))  # all of it in C: None, for unknown, cannot be joined
+                # All of it in C. What is unknown is None, which cannot be joined.
+                return join(map(shelf.known.get, words))  # type: ignore[arg-type]
             answers = [shelf.known[word] for word in words]
         except (TypeError, KeyError):
             return _by_line(shelf, line)

@@ -21,7 +21,7 @@ from sockwright.errors import ServiceError
 from sockwright.services import Context
 from sockwright.session import Session
 from sockwright.stores import Follower, Presence, Store, Unavailable, settled
-from sockwright.wire.people import Hello, Reader, User, read_message, told
+from sockwright.wire.people import Hello, Reader, User, Wish, read_message, told
 
 # A peer that does not say who it is (seconds), and how often it may try.
 FIRST = 30.0
@@ -236,14 +236,23 @@ class Guest:
         match said:
             case Hello():
                 await self._come(said)
+            case Wish(follow, beat):
+                if self.user is None:
+                    raise ServiceError("say who you are first", code=400)
+                if beat is not None:
+                    self.beat = min(beat, LONGEST_BEAT)
+                if follow:
+                    self._follow()
+                elif follow is not None:
+                    self._unfollow()
+                await self.session.send(told(follow=self.cursor >= 0, beat=self.beat, connected=len(registry.people)))
             case "who":
                 await self.session.send(told(people=registry.everybody(), connected=len(registry.people)))
             case "follow":
                 self._follow()
                 await self.session.send(told(people=registry.everybody(), connected=len(registry.people)))
             case "unfollow":
-                self.cursor = -1
-                registry.following.pop(self, None)
+                self._unfollow()
             case "beat":
                 await self.session.send(told(beat=True, connected=len(registry.people)))
             case _:
@@ -257,6 +266,10 @@ class Guest:
             raise ServiceError(f"{FOLLOWERS} follow already", code=503)
         registry.following[self] = None
         self.cursor = registry.count
+
+    def _unfollow(self) -> None:
+        self.cursor = -1
+        self.registry.following.pop(self, None)
 
     async def _come(self, hello: Hello) -> None:
         registry, user = self.registry, hello.user

@@ -4,6 +4,8 @@
     {"id": 7, "name": "Ann", "age": 30, "connected": 2}                       the answer
     {"event": "join", "id": 8, "name": "Bob", "age": 41, "connected": 3}      to those who follow; also "leave"
 
+    {"follow": true, "beat": 2}          a wish of one who has come; see `Wish`
+
 A line of one word asks for something: `who` (who is there), `follow`, `unfollow`, `beat` (I am still here), `leave`.
 A JSON object needs no end of line: programs send their user in one go and wait.
 """
@@ -67,6 +69,15 @@ class Hello:
     beat: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What one wants who has said already who it is: a client that does not know yet whether this is our `people` says
+    its user first, and nothing else, since a server of somebody else's may take a name and an age alone."""
+
+    follow: bool | None = None
+    beat: float | None = None
+
+
 def _short(value: object) -> str:
     return visible(repr(value), 60)
 
@@ -120,8 +131,8 @@ def _object_size(data: bytes) -> int:
     return len(text[:end].encode())
 
 
-def read_message(message: bytes) -> Hello | str:
-    """Return what a message says: who comes, or one of the commands.
+def read_message(message: bytes) -> Hello | Wish | str:
+    """Return what a message says: who comes, what one wants, or one of the commands.
 
     Raises: ServiceError with what is wrong and how it is written.
     """
@@ -147,13 +158,15 @@ def read_message(message: bytes) -> Hello | str:
     return Hello(User(name.strip(), int(age)))
 
 
-def _hello(said: Mapping[str, Any]) -> Hello:
-    for name in ("name", "age"):
-        if name not in said:
-            raise ServiceError(f"{name!r} is missing")
+def _hello(said: Mapping[str, Any]) -> Hello | Wish:
     beat = said.get("beat", 0)
     if type(beat) not in (int, float) or not 0 <= beat <= 60:
         raise ServiceError(f"'beat' is a number of seconds up to 60, and {_short(beat)} came")
+    if not said.keys() & {"name", "age"} and said.keys() & {"follow", "beat"}:
+        return Wish(said["follow"] is True if "follow" in said else None, float(beat) if "beat" in said else None)
+    for name in ("name", "age"):
+        if name not in said:
+            raise ServiceError(f"{name!r} is missing")
     # What else a program's User has is its own business.
     return Hello(User(said["name"], said["age"]), said.get("follow") is True, float(beat))
 
