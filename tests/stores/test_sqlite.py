@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import random
 import sqlite3
 import subprocess
 import sys
-import time
 from functools import partial
 from pathlib import Path
 
 import pytest
+from bench.kills import Rounds, kill_rounds
 from tests.sockets import until
 from tests.stores.test_conformance import Told
 
@@ -19,82 +18,31 @@ from sockwright.errors import ConfigError
 from sockwright.stores import Unavailable, open_store
 from sockwright.stores.sqlite import SqliteStore
 
-# Rounds of kill -9: a few each time, fifty when asked for (SOCKWRIGHT_KILL_ROUNDS=50).
+# Rounds of kill -9: a few each time, fifty in `dev.py soak` and when asked for (SOCKWRIGHT_KILL_ROUNDS=50).
 ROUNDS = int(os.environ.get("SOCKWRIGHT_KILL_ROUNDS", "6"))
-
-# Imports and sets from several threads; says on stdout what was acknowledged, in the order it was.
-WRITER = """
-import os, sys, threading, time
-from sockwright.stores import open_store
-store = open_store(sys.argv[1])
-start = int(sys.argv[2])
-lock = threading.Lock()
-def say(text):
-    with lock:
-        os.write(1, text.encode())
-def sets(who):
-    n = start
-    while True:
-        n += 1
-        store.change(f"set{who}", {b"%d" % n: b"v%d" % n})
-        say(f"set {who} {n}\\n")
-def imports():
-    n = start
-    while True:
-        n += 1
-        store.change("import", {b"%d" % i: b"%d" % n for i in range(3000)}, replace=True)
-        say(f"import {n}\\n")
-for who in range(3):
-    threading.Thread(target=sets, args=(who,), daemon=True).start()
-imports()
-"""
 
 
 def test_acknowledged_is_kept_through_kill_9(tmp_path: Path) -> None:
     """SIGKILL at random moments, on one and the same file; what was acknowledged in any round is there after each."""
-    file = tmp_path / "state.db"
-    chance = random.Random(7)
-    last_set = dict.fromkeys(range(3), 0)
-    every_set: dict[int, set[int]] = {who: set() for who in range(3)}
-    last_import = 0
-    for turn in range(ROUNDS):
-        writer = subprocess.Popen(
-            [sys.executable, "-c", WRITER, str(file), str(turn * 1_000_000)], stdout=subprocess.PIPE
-        )
-        assert writer.stdout is not None
-        said = writer.stdout.readline()  # it has begun
-        time.sleep(chance.uniform(0.0, 0.4))  # a random moment is what is wanted here
-        writer.kill()
-        said += writer.stdout.read()
-        writer.stdout.close()
-        writer.wait()
-        for line in said.decode().splitlines(keepends=True):
-            if not line.endswith("\n"):
-                continue
-            what, *numbers = line.split()
-            if what == "set":
-                every_set[int(numbers[0])].add(int(numbers[1]))
-                last_set[int(numbers[0])] = int(numbers[1])
-            else:
-                last_import = int(numbers[0])
-        with sqlite3.connect(file) as db:
-            assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-        db.close()
-        store = open_store(str(file))
-        try:
-            for who in range(3):
-                table = store.read(f"set{who}")[1]
-                missing = {n for n in every_set[who] if table.get(b"%d" % n) != b"v%d" % n}
-                assert not missing, f"round {turn}: acknowledged and gone: {sorted(missing)[:5]}"
-            imported = store.read("import")[1]
-            if last_import:
-                versions = set(imported.values())
-                assert len(versions) == 1, "an import is there in part"
-                assert len(imported) == 3000
-                assert int(versions.pop()) >= last_import
-        finally:
-            store.close()
-    assert all(last_set.values())
+    assert kill_rounds(tmp_path, ROUNDS, print) == []
+
+
+def test_a_store_that_loses_what_it_acknowledged_is_seen(tmp_path: Path) -> None:
+    rounds = Rounds(tmp_path / "state.db", 1)
+    assert rounds.play() == []
+    store = open_store(str(rounds.file))
+    try:
+        gone = max(rounds.sets[0])
+        store.change("set0", drop=[b"%d" % gone])
+        assert rounds.examine() == [f"round 1: 1 acknowledged and gone, the first is {gone}"]
+        store.change("set0", {b"%d" % gone: b"v%d" % gone})
+        store.change("import", {b"1": b"0"})
+        assert "an import is there in part" in rounds.examine()[0]
+        store.remove("import")
+        rounds.imports = rounds.imports or 1
+        assert "was acknowledged and is gone" in rounds.examine()[0]
+    finally:
+        store.close()
 
 
 def test_a_full_disk_is_said_and_changes_nothing(tmp_path: Path) -> None:
