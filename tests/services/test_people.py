@@ -20,7 +20,7 @@ from sockwright.client.people import look
 from sockwright.endpoint import Peer
 from sockwright.errors import ServiceError
 from sockwright.services import people
-from sockwright.services.people import registry_of
+from sockwright.services.presence import registry_of
 from sockwright.transport.streams import Stream
 from sockwright.workbench import BenchThread
 
@@ -197,7 +197,7 @@ def test_who_fell_behind_is_shown_all_who_are_there(
 ) -> None:
     monkeypatch.setattr(people, "PACE", 0.5)
     registry = registry_of(bench.workbench.context)
-    registry.events = deque(maxlen=3)
+    registry._events = deque(maxlen=3)
     with dial(at) as follower:
         follower.sendall(b"follow\n")
         line(follower)
