@@ -320,7 +320,7 @@ class SqliteStore:
                     changes.append(Change(name, revision, whole=True))
                 else:
                     changes.append(_logged(db, name, revision, book, was))
-            top = max((revision for _, revision in known.values()), default=0)
+            top: int = db.execute("SELECT value FROM meta WHERE name = 'revision'").fetchone()[0]
             changes += [Change(name, top, whole=True, gone=True) for name in self._seen if name not in known]
         self._seen = known
         if changes:
