@@ -12,7 +12,7 @@ from tests.peers import closed_port, hang_up, server
 from tests.programs import run
 from tests.terminal import at_terminal
 
-from sockwright.services.codebook import DEFAULT, entry_of, table_of
+from sockwright.services.books import DEFAULT, entry_of, table_of
 from sockwright.stores import open_store
 from sockwright.workbench import BenchThread
 

@@ -12,8 +12,8 @@ import pytest
 from tests.sockets import ask, dial, read_all, read_exactly, until
 
 from sockwright.errors import ServiceError
+from sockwright.services.books import DEFAULT, Book, entry_of, table_of
 from sockwright.services.ciphers import cipher
-from sockwright.services.codebook import DEFAULT, Book, entry_of, table_of
 from sockwright.stores import Store, open_store
 from sockwright.workbench import BenchThread
 

@@ -153,7 +153,7 @@ def test_only_the_user_may_read_the_file(tmp_path: Path) -> None:
 def test_who_missed_what_the_log_has_forgotten_reads_the_table_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sockwright.stores.sqlite.LOG", 100)
+    monkeypatch.setattr("sockwright.stores.sqlite_tables.LOG", 100)
     store = open_store(str(tmp_path / "state.db"))
     assert isinstance(store, SqliteStore)
     try:
