@@ -6,17 +6,20 @@ import os
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
 from bench.kills import Rounds, kill_rounds
-from tests.sockets import until
+from tests.sockets import ask, until
 from tests.stores.test_conformance import Told
 
 from sockwright.errors import ConfigError
+from sockwright.services.books import DEFAULT, entry_of, table_of
 from sockwright.stores import Unavailable, open_store
 from sockwright.stores.sqlite import SqliteStore
+from sockwright.workbench import BenchThread
 
 # Rounds of kill -9: a few each time, fifty in `dev.py soak` and when asked for (SOCKWRIGHT_KILL_ROUNDS=50).
 ROUNDS = int(os.environ.get("SOCKWRIGHT_KILL_ROUNDS", "6"))
@@ -167,3 +170,66 @@ def test_who_missed_what_the_log_has_forgotten_reads_the_table_whole(
         assert told.changes[0].whole
     finally:
         store.close()
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Iterator[Path]:
+    """A file system of a megabyte."""
+    folder = tmp_path / "tiny"
+    folder.mkdir()
+    words = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
+    try:
+        mounted = subprocess.run(words, capture_output=True, check=False).returncode == 0
+    except OSError:
+        mounted = False
+    if not mounted:
+        pytest.skip("needs leave to mount a file system")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_a_server_on_a_full_disk_answers_and_recovers(tiny: Path) -> None:
+    """ENOSPC from the system itself, beneath a server that runs and an import that does not fit."""
+    store = open_store(str(tiny / "state.db"))
+    try:
+        store.change(table_of(DEFAULT), dict([entry_of("khoor", "hello")]))
+        with BenchThread(store=store) as bench:
+            address = bench.serve("tcp://:0", "codebook")
+            (tiny / "others").write_bytes(bytes(300_000))
+            with pytest.raises(Unavailable, match=r"^state unavailable: the disk is full, and nothing was changed in "):
+                store.change(table_of(DEFAULT), {b"%d" % n: b"x" * 100 for n in range(20_000)})
+            assert ask(address, b"khoor 7\n") == b"hello ?7\n"
+            kept = {b"khoor": b"hello"}
+            with pytest.raises(Unavailable, match="the disk is full"):
+                for n in range(2_000):  # small ones, until not even they fit
+                    store.change(table_of(DEFAULT), {b"n%d" % n: b"y" * 900})
+                    kept[b"n%d" % n] = b"y" * 900
+            assert store.read(table_of(DEFAULT))[1] == kept
+            last = list(kept)[-1]
+            until(lambda: ask(address, last + b" 7\n") == kept[last] + b" ?7\n")
+            (tiny / "others").unlink()
+            store.change(table_of(DEFAULT), {b"7": b"seven"})
+            until(lambda: ask(address, b"khoor 7\n") == b"hello seven\n")
+        with sqlite3.connect(tiny / "state.db") as db:
+            assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        db.close()
+    finally:
+        store.close()
+
+
+def test_a_server_that_may_only_read_the_file_serves_and_sees_changes(tmp_path: Path) -> None:
+    file = tmp_path / "state.db"
+    writer = open_store(str(file))
+    writer.change(table_of(DEFAULT), dict([entry_of("khoor", "hello")]))
+    reader = open_store(f"sqlite:{file}?mode=ro")
+    try:
+        with BenchThread(store=reader) as bench:
+            address = bench.serve("tcp://:0", "codebook")
+            assert ask(address, b"khoor zruog\n") == b"hello ?zruog\n"
+            writer.change(table_of(DEFAULT), dict([entry_of("zruog", "world")]))
+            until(lambda: ask(address, b"khoor zruog\n") == b"hello world\n")
+            people = bench.serve("tcp://:0", "people")
+            assert b'"connected":1' in ask(people, b"Ann 30\n")
+    finally:
+        reader.close()
+        writer.close()
