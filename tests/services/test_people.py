@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import pickle
 import socket
 import time
 import xmlrpc.client
@@ -113,6 +114,15 @@ def test_who_is_refused_may_try_again(at: Peer) -> None:
         assert line(sock)["connected"] == 1
         sock.sendall(b"Bob 31\n")
         assert line(sock)["error"].startswith("error: you are Ann already, number")
+
+
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+def test_pickle_is_never_read_and_the_reason_said_at_once(at: Peer, protocol: int) -> None:
+    with dial(at) as sock:
+        sock.sendall(pickle.dumps(User("Ann", 30), protocol))
+        assert line(sock)["error"].startswith("error: this looks like pickle, which is never read")
+        sock.sendall(b"Ann 30\n")
+        assert line(sock)["connected"] == 1
 
 
 def test_who_only_errs_is_let_go(at: Peer) -> None:

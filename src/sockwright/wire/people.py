@@ -29,6 +29,9 @@ OLDEST = 150
 LONGEST = 4096
 COMMANDS = ("who", "follow", "unfollow", "beat", "leave")
 
+# A pickle of protocol 2 and later (PEP 307) begins with this byte; no UTF-8 does.
+PICKLE = b"\x80"
+
 _AGE = re.compile(r"[+-]?[0-9]{1,9}")
 _object_at = json.JSONDecoder().raw_decode
 
@@ -99,7 +102,10 @@ class Reader:
         messages: list[bytes] = []
         while data:
             line, end, rest = data.partition(b"\n")
-            if end:
+            if data[:1] == PICKLE:  # no text begins so; what looks like lines in it is none, and no end will come
+                messages.append(data)
+                rest = b""
+            elif end:
                 messages.append(line.removesuffix(b"\r"))
             elif (size := _object_size(data)) > 0:
                 messages.append(data[:size])
@@ -136,6 +142,11 @@ def read_message(message: bytes) -> Hello | Wish | str:
 
     Raises: ServiceError with what is wrong and how it is written.
     """
+    if message[:1] == PICKLE:
+        raise ServiceError(
+            "this looks like pickle, which is never read; send JSON (sockwright explain pickle says why)",
+            code=400,
+        )
     try:
         text = message.decode().strip()
     except UnicodeDecodeError as wrong:
