@@ -270,7 +270,7 @@ def show_people(bench: Workbench, options: Mapping[str, Any]) -> Callable[[], No
     if options.get("quiet") or {name for one in bench.listening for name in one.posting.services} != {"people"}:
         return None
     from sockwright.cli import people_table
-    from sockwright.services.people import registry_of
+    from sockwright.services.presence import registry_of
 
     return people_table.show(registry_of(bench.context), bool(options.get("as_json")))
 
