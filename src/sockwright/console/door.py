@@ -1,4 +1,4 @@
-"""Who is let in: the token, the session's cookie, the Host that was meant, the Origin of a write, the pace of wrong keys.
+"""Who is let in: the token, the session's cookie, the Host that was meant, the Origin of a write, wrong tokens counted.
 
 Pure functions of header values, for pages, API and live stream alike:
 

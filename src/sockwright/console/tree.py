@@ -22,7 +22,7 @@ import traceback
 from collections.abc import Callable, Iterable, Mapping
 from email.utils import quote as quoted_string
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 from urllib.parse import quote, unquote
 
 import cherrypy
@@ -58,6 +58,9 @@ TYPES: Mapping[str, str] = {
 DEBUG = "SOCKWRIGHT_DEBUG"
 HTML = "text/html; charset=utf-8"
 JSON = "application/json"
+
+
+Work = TypeVar("Work", bound=Callable[..., bytes])
 
 
 class Renderer(Protocol):
@@ -103,6 +106,12 @@ def _silence(log: Any) -> None:
     log.access_log.disabled = True
 
 
+def _exposed(work: Work) -> Work:
+    """Let CherryPy find this method by its name."""
+    work.exposed = True  # type: ignore[attr-defined]
+    return work
+
+
 class _Root:
     """The pages. CherryPy finds a method by the path's first segment."""
 
@@ -116,14 +125,14 @@ class _Root:
 
     # -- pages
 
-    @cherrypy.expose
+    @_exposed
     def index(self, **query: str) -> bytes:
         return self._page("bench", query)
 
-    @cherrypy.expose
+    @_exposed
     def traffic(self, *rest: str, **query: str) -> bytes:
         number = _only(rest)
-        about = {
+        about: dict[str, Any] = {
             "filter": query.get("filter", ""),
             "number": None,
             "connection": None,
@@ -136,11 +145,11 @@ class _Root:
             about["number"] = about["connection"]["number"]
         return self._page("traffic", query, about)
 
-    @cherrypy.expose
+    @_exposed
     def people(self, **query: str) -> bytes:
         return self._page("people", query, {"people": []} | self._tried("GET", "people"))
 
-    @cherrypy.expose
+    @_exposed
     def codebooks(self, *rest: str, **query: str) -> bytes:
         name = _only(rest)
         books = {"books": []} | self._tried("GET", "books")
@@ -150,7 +159,7 @@ class _Root:
         book = self._ask("GET", f"books/{quote(name, safe='')}", {"search": search})
         return self._page("codebook", query, {**books, "search": search, **book})
 
-    @cherrypy.expose
+    @_exposed
     def mailbox(self, *rest: str, **query: str) -> bytes:
         if rest == ("refused",):
             return self._page("refused", query, {"refused": []} | self._tried("GET", "mails/refused"))
@@ -158,7 +167,7 @@ class _Root:
             return self._mail_page(rest[0])
         number = _only(rest)
         search = query.get("search", "")
-        about = {"search": search, "mails": [], "more": False, "count": 0, "number": None, "mail": None}
+        about: dict[str, Any] = {"search": search, "mails": [], "more": False, "count": 0, "number": None, "mail": None}
         about["view"] = query.get("view", "")
         about |= self._tried("GET", "mails", {"search": search})
         if number:
@@ -166,7 +175,7 @@ class _Root:
             about["number"] = about["mail"]["entry"]["number"]
         return self._page("mailbox", query, about)
 
-    @cherrypy.expose
+    @_exposed
     def call(self, **query: str) -> bytes:
         about: dict[str, Any] = {"from": None, "composed": None}
         if query.get("from"):
@@ -174,7 +183,7 @@ class _Root:
             about |= self._tried("GET", f"connections/{quote(query['from'], safe='')}/composed", key="composed")
         return self._page("call", query, about)
 
-    @cherrypy.expose
+    @_exposed
     def links(self, *rest: str, **query: str) -> bytes:
         id = _only(rest)
         about = {"runs": []} | self._tried("GET", "links")
@@ -183,7 +192,7 @@ class _Root:
             return self._page("run", query, about)
         return self._page("links", query, about)
 
-    @cherrypy.expose
+    @_exposed
     def help(self, **query: str) -> bytes:
         return self._page("help", query)
 
@@ -219,7 +228,7 @@ class _Root:
 
     # -- the API
 
-    @cherrypy.expose
+    @_exposed
     def api(self, *segments: str, **_: str) -> bytes:
         request = cherrypy.serving.request
         found = self._table.find(request.method, segments)
@@ -278,7 +287,7 @@ class _Root:
 
     # -- files
 
-    @cherrypy.expose
+    @_exposed
     def static(self, *rest: str, **_: str) -> bytes:
         request, response = cherrypy.serving.request, cherrypy.serving.response
         _allow(request, "GET", "HEAD")

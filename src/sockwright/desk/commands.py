@@ -85,7 +85,8 @@ def _http(name: str, at: Endpoint) -> Try:
     path = "call/parity.is_even?n=4" if name in ("http", "https") else ""
     url = f"{at.scheme}://{at.authority}/{path}"
     python = f"import urllib.request; print(urllib.request.urlopen('{url}').read().decode())"
-    nc = f"printf 'GET /{path} HTTP/1.1\\r\\nHost: {at.authority}\\r\\nConnection: close\\r\\n\\r\\n' | nc {at.host} {at.port}"
+    lines = f"GET /{path} HTTP/1.1\\r\\nHost: {at.authority}\\r\\nConnection: close\\r\\n\\r\\n"
+    nc = f"printf '{lines}' | nc {at.host} {at.port}"
     return {
         "sockwright": f"sockwright call {'--insecure ' if at.tls else ''}'{url}'",
         "nc": None if at.tls else nc,
@@ -96,7 +97,8 @@ def _http(name: str, at: Endpoint) -> Try:
 
 def _xmlrpc(at: Endpoint) -> Try:
     url = f"http://{at.authority}/"
-    call = "<methodCall><methodName>is_even</methodName><params><param><value><int>4</int></value></param></params></methodCall>"
+    value = "<param><value><int>4</int></value></param>"
+    call = f"<methodCall><methodName>is_even</methodName><params>{value}</params></methodCall>"
     return {
         "sockwright": f"sockwright call {_short(at)} is_even 4",
         "nc": None,
@@ -108,15 +110,17 @@ def _xmlrpc(at: Endpoint) -> Try:
 def _smtp(at: Endpoint) -> Try:
     url = f"{at.scheme}://{at.authority}"
     mail = "printf 'Subject: Hello\\r\\n\\r\\nHello!\\r\\n'"
+    envelope = "--mail-from me@example.org --mail-rcpt ann@example.org"
+    trust = "--insecure " if at.tls else ""
     box = "SMTP_SSL" if at.tls else "SMTP"
     python = (
         f"import smtplib; s = smtplib.{box}('{at.host}', {at.port}); "
         "s.sendmail('me@example.org', ['ann@example.org'], 'Subject: Hello\\r\\n\\r\\nHello!'); s.quit()"
     )
     return {
-        "sockwright": f"sockwright call {'--insecure ' if at.tls else ''}{_short(at)} to=ann@example.org subject=Hello body=Hello",
+        "sockwright": f"sockwright call {trust}{_short(at)} to=ann@example.org subject=Hello body=Hello",
         "nc": None,
-        "curl": f"{mail} | curl -s {'-k ' if at.tls else ''}{url} --mail-from me@example.org --mail-rcpt ann@example.org -T -",
+        "curl": f"{mail} | curl -s {'-k ' if at.tls else ''}{url} {envelope} -T -",
         "python": None if at.tls else _python(python),
     }
 

@@ -54,9 +54,11 @@ class Live:
         verdict = self._door.judge(visit_of(request), time.time())
         if not verdict.is_in:
             status = verdict.status if verdict.status != 303 else 401
-            fields = {"Retry-After": verdict.retry} if verdict.retry else {}
+            fields: dict[str, str | int] = {"Cache-Control": "no-store"}
+            if verdict.retry:
+                fields["Retry-After"] = verdict.retry
             words = {"what": verdict.what or "the token does not go into this address", "cure": verdict.cure}
-            return Response({"error": words}, status, fields={**fields, "Cache-Control": "no-store"})
+            return Response({"error": words}, status, fields=fields)
         feed = self._feed()
         if feed.viewers >= MOST:
             words = {"what": f"{MOST} streams are open, the limit", "cure": "ask /api/events?after=N instead"}

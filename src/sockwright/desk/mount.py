@@ -61,9 +61,7 @@ class Console:
         names = (*own_names(), *lan_addresses()) if lan else ()
         self.door = Door(new_token(), signing_key(), names)
         self.listening: Listening | None = None
-        self._work = service_of(
-            service(name=NAME, later=True)(lambda request, settle: self._answer_later(request, settle))
-        )
+        self._work = service_of(service(name=NAME, later=True)(self._answer_later))
 
     def listen(self, endpoint: Endpoint, *, move: bool) -> Listening:
         """Listen at `endpoint`. Raises: PortTaken."""

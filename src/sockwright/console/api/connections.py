@@ -100,11 +100,9 @@ def found(source: Source, wanted: Filter, below: int, above: int, limit: int) ->
     chosen: list[Connection] = []
     now = time.time()
     deadline = time.monotonic() + PATIENCE
-    looked = 0
-    for one in source.connections(below or None):
+    for looked, one in enumerate(source.connections(below or None), 1):
         if one.number <= above:
             return chosen, False
-        looked += 1
         if len(chosen) == limit or looked > SEARCHED or time.monotonic() > deadline:
             return chosen, True
         if wanted.matches(one, lambda: source.transcript(one), now):  # noqa: B023 - called at once
