@@ -89,16 +89,19 @@ class Live:
             if not one.done():
                 one.set_result(None)
 
-    async def wait(self, seconds: float) -> None:
-        """Wait for new events, or so long."""
+    async def wait(self, seconds: float, session: Session) -> bool:
+        """Wait for new events, or so long, or until the viewer is gone; tell whether there is something to look at."""
         one = self._loop.create_future()
         self._waiting[one] = None
+        session.when_gone(lambda: one.done() or one.set_result(None))
         try:
-            await asyncio.wait_for(one, seconds)
+            async with asyncio.timeout(seconds):
+                await one
         except TimeoutError:
-            pass
+            return False
         finally:
             self._waiting.pop(one, None)
+        return True
 
 
 @service(name="events")
@@ -130,10 +133,9 @@ async def _show(session: Session) -> None:
                         break
                 await session.send(b"".join(pieces))
             else:
-                before = time.monotonic()
-                await live.wait(HEARTBEAT)
-                if time.monotonic() - before >= HEARTBEAT:
-                    await session.send(b": still here\n\n")
+                woken = await live.wait(HEARTBEAT, session)
+                # Nothing to send is sent as well: it raises where the viewer is gone.
+                await session.send(b"" if woken else b": still here\n\n")
     finally:
         feed.viewers -= 1
 

@@ -8,22 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import io
 import os
 import secrets
-import sys
 import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote_to_bytes
 
-from sockwright.binding import Arguments, Outcome, Refusal, failure, service, service_of
 from sockwright.config import home
 from sockwright.console.door import Door, new_token
 from sockwright.endpoint import Endpoint
-from sockwright.protocols.routes import Answer, Call, Route
-from sockwright.wire.exchange import Request, Response
+from sockwright.hosts.spool import Spool
+from sockwright.hosts.wsgi import Wsgi
+from sockwright.protocols.routes import Answer, Route
+from sockwright.wire.exchange import Request
 from sockwright.workbench import Listening, Posting, Workbench, lan_addresses, own_names
 
 if TYPE_CHECKING:
@@ -39,6 +36,8 @@ BODY = 256 * 1024
 IMPORT = 16 * 1024 * 1024
 # Threads for pages and API.
 THREADS = 16
+# An answer must have begun by then (seconds): a call to somebody slow is the longest of all.
+LONGEST = 60.0
 # Seconds after the start until CherryPy is imported, if nobody asked for a page before that.
 WARM_UP = 0.5
 KEY = 32
@@ -57,18 +56,17 @@ class Console:
         self._live: Live | None = None
         self._tree: Any = None
         self._loop = asyncio.get_running_loop()
-        self._pool = ThreadPoolExecutor(THREADS, "sockwright-console")
+        self._host = Wsgi(self._answer, threads=THREADS, streams=THREADS, limit=LONGEST, errors=trouble, name=NAME)
         names = (*own_names(), *lan_addresses()) if lan else ()
         self.door = Door(new_token(), signing_key(), names)
         self.listening: Listening | None = None
-        self._work = service_of(service(name=NAME, later=True)(self._answer_later))
 
     def listen(self, endpoint: Endpoint, *, move: bool) -> Listening:
         """Listen at `endpoint`. Raises: PortTaken."""
         routes = (
             Route("GET", "/api/events/stream", self._stream),
-            Route("POST", "/api/books/{name}/import", self._page, body=IMPORT),
-            Route("", "/{path...}", self._page, body=BODY),
+            Route("POST", "/api/books/{name}/import", self._host.handle, body=IMPORT, spool=Spool),
+            Route("", "/{path...}", self._host.handle, body=BODY, spool=Spool),
         )
         posting = Posting(endpoint, (), label=NAME, extra={"routes": routes}, unwatched=True)
         self.listening = self._bench.listen(posting, lan=self._lan, move=move)
@@ -93,13 +91,12 @@ class Console:
             feed = self._feed
         if feed is not None:
             feed.close()
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._host.close()
 
     # -- made when they are needed
 
     def _warm_up(self) -> None:
-        with contextlib.suppress(RuntimeError):  # closed meanwhile
-            self._pool.submit(self.tree)
+        threading.Thread(target=self.tree, name="sockwright-console-warm-up", daemon=True).start()
 
     def desk(self) -> BenchDesk:
         with self._lock:
@@ -143,58 +140,9 @@ class Console:
             self._live = Live(self.feed, self.door)
         return self._live.answer(request)
 
-    def _page(self, request: Request) -> Answer:
-        return Call(self._work, Arguments(values=(request,)), _told)
-
-    def _answer_later(self, request: Any, settle: Callable[[Outcome], None]) -> None:
-        def work() -> None:
-            try:
-                settle(_answer_of(self.tree(), request))
-            except Exception as wrong:  # noqa: BLE001 - whoever waits must not wait for ever
-                settle(failure(wrong))
-
-        self._pool.submit(work)
-
-
-def _answer_of(tree: Any, request: Request) -> Response:
-    head = request.head
-    path, _, query = head.target.partition("?")
-    environ: dict[str, Any] = {
-        "REQUEST_METHOD": head.method,
-        "SCRIPT_NAME": "",
-        "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
-        "QUERY_STRING": query,
-        "SERVER_NAME": "localhost",
-        "SERVER_PORT": "80",
-        "SERVER_PROTOCOL": "HTTP/1.1",
-        "REMOTE_ADDR": request.peer.host,
-        "CONTENT_LENGTH": str(len(request.content)),
-        "CONTENT_TYPE": request.fields.get("content-type"),
-        "wsgi.version": (1, 0),
-        "wsgi.url_scheme": "http",
-        "wsgi.input": io.BytesIO(request.content),
-        "wsgi.errors": sys.stderr,
-        "wsgi.multithread": True,
-        "wsgi.multiprocess": False,
-        "wsgi.run_once": False,
-    }
-    for name, value in request.fields.pairs:
-        environ.setdefault("HTTP_" + name.decode("latin-1").upper().replace("-", "_"), value.decode("latin-1"))
-    heads: list[Any] = []
-    body = tree(environ, lambda *given: heads.append(given))
-    content = b"".join(body)
-    if hasattr(body, "close"):
-        body.close()
-    status, fields = heads[-1][:2]
-    kept = [(name, value) for name, value in fields if name.lower() not in ("content-length", "date", "connection")]
-    return Response(content, int(status[:3]), fields=kept)
-
-
-def _told(outcome: Outcome) -> Answer:
-    if isinstance(outcome, Refusal):
-        return Response({"error": {"what": outcome.message, "cure": ""}}, outcome.code if outcome.code >= 400 else 500)
-    assert isinstance(outcome, Response)
-    return outcome
+    def _answer(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        pages: Iterable[bytes] = self.tree()(environ, start_response)
+        return pages
 
 
 def signing_key() -> bytes:

@@ -240,7 +240,7 @@ class Stream(Driver, asyncio.Protocol):
             if pipe is not None:
                 pipe.close()
         if self._session is not None:
-            self._session.tell(b"")
+            self._session.lost()
         if self._sending is not None:
             self.sent -= self._sending.close()
         self._release_writer()
