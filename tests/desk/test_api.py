@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 from openapi_spec_validator import validate
+from tests.desk.standing import WAIT, Standing, standing, watching
 
 from sockwright.journal.journal import Journal
 from sockwright.stores import open_store
-from tests.desk.standing import WAIT, Standing, standing, watching
 
 
 def _until(done: Any) -> Any:
@@ -355,7 +355,13 @@ def test_a_mail_is_sent_and_its_dialogue_told(mail: Any) -> None:
 
 def test_a_login_is_not_in_the_dialogue(mail: Any) -> None:
     at = mail.bench.serve("smtp://ann:geheim-42@:0", "mailsink")
-    letter = {"server": f"smtp://127.0.0.1:{at.port}", "to": "a@example.org", "user": "ann", "password": "geheim-42", "starttls": "no"}
+    letter = {
+        "server": f"smtp://127.0.0.1:{at.port}",
+        "to": "a@example.org",
+        "user": "ann",
+        "password": "geheim-42",
+        "starttls": "no",
+    }
     told = mail.ask("POST", "/api/mails/send", letter).json
     assert told["ok"], told
     assert "geheim" not in json.dumps(told)
@@ -397,7 +403,12 @@ def test_trouble_with_who_is_called_is_part_of_the_answer(here: Standing) -> Non
         assert "nothing came" in told["error"]["what"]
     told = here.ask("POST", "/api/call", {"url": f"tcp://:{port}", "content": "x"}).json
     assert "nobody listens" in told["error"]["what"]
-    for wrong in ({"url": "ftp://x"}, {"url": 7}, {"url": "tcp://:1", "hex": "zz"}, {"url": "http://:1", "fields": "x"}):
+    for wrong in (
+        {"url": "ftp://x"},
+        {"url": 7},
+        {"url": "tcp://:1", "hex": "zz"},
+        {"url": "http://:1", "fields": "x"},
+    ):
         assert here.ask("POST", "/api/call", wrong).status == 400, wrong
     assert here.ask("POST", "/api/call", {"url": "http://:1", "fields": [["A", "b\r\nc: d"]]}).status == 400
 

@@ -19,10 +19,10 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from email.utils import quote as quoted_string
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 from urllib.parse import quote, unquote
 
 import cherrypy
@@ -58,9 +58,6 @@ TYPES: Mapping[str, str] = {
 DEBUG = "SOCKWRIGHT_DEBUG"
 HTML = "text/html; charset=utf-8"
 JSON = "application/json"
-
-
-Work = TypeVar("Work", bound=Callable[..., bytes])
 
 
 class Renderer(Protocol):
@@ -106,10 +103,14 @@ def _silence(log: Any) -> None:
     log.access_log.disabled = True
 
 
-def _exposed(work: Work) -> Work:
-    """Let CherryPy find this method by its name."""
-    work.exposed = True  # type: ignore[attr-defined]
-    return work
+def _exposed(work: Callable[..., bytes]) -> Callable[..., bytes]:
+    """Let CherryPy find this method by its name; it is given the path's rest, and the query with a value a name."""
+
+    def handler(root: _Root, /, *rest: str, **query: Any) -> bytes:
+        return work(root, rest, {name: _first(value) for name, value in query.items()})
+
+    handler.exposed = True  # type: ignore[attr-defined]
+    return handler
 
 
 class _Root:
@@ -126,11 +127,12 @@ class _Root:
     # -- pages
 
     @_exposed
-    def index(self, **query: str) -> bytes:
+    def index(self, rest: Sequence[str], query: Mapping[str, str]) -> bytes:
+        _none(rest)
         return self._page("bench", query)
 
     @_exposed
-    def traffic(self, *rest: str, **query: str) -> bytes:
+    def traffic(self, rest: Sequence[str], query: Mapping[str, str]) -> bytes:
         number = _only(rest)
         about: dict[str, Any] = {
             "filter": query.get("filter", ""),
@@ -146,11 +148,12 @@ class _Root:
         return self._page("traffic", query, about)
 
     @_exposed
-    def people(self, **query: str) -> bytes:
+    def people(self, rest: Sequence[str], query: Mapping[str, str]) -> bytes:
+        _none(rest)
         return self._page("people", query, {"people": []} | self._tried("GET", "people"))
 
     @_exposed
-    def codebooks(self, *rest: str, **query: str) -> bytes:
+    def codebooks(self, rest: Sequence[str], query: Mapping[str, str]) -> bytes:
         name = _only(rest)
         books = {"books": []} | self._tried("GET", "books")
         if not name:
@@ -160,8 +163,8 @@ class _Root:
         return self._page("codebook", query, {**books, "search": search, **book})
 
     @_exposed
-    def mailbox(self, *rest: str, **query: str) -> bytes:
-        if rest == ("refused",):
+    def mailbox(self, rest: Sequence[str], query: Mapping[str, str]) -> bytes:
+        if tuple(rest) == ("refused",):
             return self._page("refused", query, {"refused": []} | self._tried("GET", "mails/refused"))
         if len(rest) == 2 and rest[1] == "html":
             return self._mail_page(rest[0])
@@ -176,7 +179,8 @@ class _Root:
         return self._page("mailbox", query, about)
 
     @_exposed
-    def call(self, **query: str) -> bytes:
+    def call(self, rest: Sequence[str], query: Mapping[str, str]) -> bytes:
+        _none(rest)
         about: dict[str, Any] = {"from": None, "composed": None}
         if query.get("from"):
             about["from"] = query["from"]
@@ -184,7 +188,7 @@ class _Root:
         return self._page("call", query, about)
 
     @_exposed
-    def links(self, *rest: str, **query: str) -> bytes:
+    def links(self, rest: Sequence[str], query: Mapping[str, str]) -> bytes:
         id = _only(rest)
         about = {"runs": []} | self._tried("GET", "links")
         if id:
@@ -193,7 +197,8 @@ class _Root:
         return self._page("links", query, about)
 
     @_exposed
-    def help(self, **query: str) -> bytes:
+    def help(self, rest: Sequence[str], query: Mapping[str, str]) -> bytes:
+        _none(rest)
         return self._page("help", query)
 
     def _page(self, name: str, query: Mapping[str, str], about: Mapping[str, Any] | None = None) -> bytes:
@@ -229,7 +234,7 @@ class _Root:
     # -- the API
 
     @_exposed
-    def api(self, *segments: str, **_: str) -> bytes:
+    def api(self, segments: Sequence[str], query: Mapping[str, str]) -> bytes:
         request = cherrypy.serving.request
         found = self._table.find(request.method, segments)
         if isinstance(found, frozenset):
@@ -237,7 +242,7 @@ class _Root:
                 raise ServiceError("there is no such thing here; api/openapi.json names all", code=404)
             raise _NotAllowed(found | {"HEAD"} if "GET" in found else found)
         operation, captured = found
-        answer = operation.work(self._asked(operation, captured, request))
+        answer = operation.work(self._asked(operation, captured, query, request))
         if isinstance(answer, Download):
             return self._download(answer)
         if answer is None:
@@ -247,9 +252,11 @@ class _Root:
         cherrypy.serving.response.status = operation.status
         return self._send(msgspec.json.encode(answer), JSON)
 
-    def _asked(self, operation: Operation, captured: Mapping[str, str], request: Any) -> Asked:
+    def _asked(
+        self, operation: Operation, captured: Mapping[str, str], given: Mapping[str, str], request: Any
+    ) -> Asked:
         """Return what an operation is told of the request. Raises: ServiceError."""
-        query = Table.query(operation, {name: _first(value) for name, value in request.params.items()})
+        query = Table.query(operation, given)
         raw = request.body.fp.read() if operation.body else b""
         content: Mapping[str, Any] = {}
         if operation.body and not operation.raw:
@@ -288,7 +295,7 @@ class _Root:
     # -- files
 
     @_exposed
-    def static(self, *rest: str, **_: str) -> bytes:
+    def static(self, rest: Sequence[str], query: Mapping[str, str]) -> bytes:
         request, response = cherrypy.serving.request, cherrypy.serving.response
         _allow(request, "GET", "HEAD")
         found = self._files.find("/".join(rest))
@@ -422,6 +429,12 @@ def _only(rest: Iterable[str]) -> str:
     if len(segments) > 1:
         raise ServiceError("there is no such page", code=404)
     return segments[0] if segments else ""
+
+
+def _none(rest: Sequence[str]) -> None:
+    """Raises: ServiceError (404) for anything behind a page's own address."""
+    if any(rest):
+        raise ServiceError("there is no such page", code=404)
 
 
 def _first(value: Any) -> str:
