@@ -147,3 +147,11 @@ class Viewer:
             found, data = self.next()
             if found == kind and all(data.get(name) == value for name, value in wanted.items()):
                 return data
+
+    def until_any(self, kind: str, endpoint: str) -> Any:
+        """Return the row of an endpoint in the next event of a kind that has one."""
+        while True:
+            found, data = self.next()
+            rows = [row for row in data if row["endpoint"] == endpoint] if found == kind else []
+            if rows:
+                return rows[0]

@@ -418,8 +418,8 @@ def test_what_was_said_is_composed_and_copied(here: Standing) -> None:
     web = here.bench.serve("http://:0", "parity")
     here.say(tcp, "it's 100% $HOME `id` привет\n".encode())
     body = b'{"n": 4}'
-    head = f"POST /call/parity.is_even HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
-    here.say(web, head.encode() + b"X-Odd: a'b\r\n\r\n" + body)
+    head = "POST /call/parity.is_even HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nX-Odd: a'b\r\n"
+    here.say(web, f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
     second, first = (one["number"] for one in here.get("/api/connections")["connections"])
     assert here.get(f"/api/connections/{first}/composed")["content"] == "it's 100% $HOME `id` привет\n"
     again = here.get(f"/api/connections/{second}/composed")

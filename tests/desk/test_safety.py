@@ -256,8 +256,20 @@ def known(here: Standing, tmp_path: Path) -> Standing:
 
 @pytest.mark.parametrize(
     "host",
-    ["127.0.0.1", "localhost", "LOCALHOST", "[::1]", "127.1", "127.0.0.2", "2130706433", "0x7f.1", "0.0.0.0", "[::]"]
-    + ["[::ffff:127.0.0.1]", socket.gethostname()],
+    [
+        "127.0.0.1",
+        "localhost",
+        "LOCALHOST",
+        "[::1]",
+        "127.1",
+        "127.0.0.2",
+        "2130706433",
+        "0x7f.1",
+        "0.0.0.0",
+        "[::]",
+        "[::ffff:127.0.0.1]",
+        socket.gethostname(),
+    ],
 )
 def test_no_spelling_of_its_address_leads_a_call_a_check_or_a_tap_there(known: Standing, host: str) -> None:
     endpoint = parse(f"http://{host}:{known.port}/")

@@ -86,6 +86,11 @@ class Feed:
         return self._last
 
     @property
+    def is_following(self) -> bool:
+        """Tell whether somebody looks, or did a moment ago; else the first look takes some milliseconds."""
+        return self._thread is not None
+
+    @property
     def oldest(self) -> int:
         """Who knows this event, or a later one, misses nothing."""
         return self._floor
