@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from sockwright import __version__, config, services, stores
 from sockwright.cli import flags, manners, settings
-from sockwright.endpoint import parse
+from sockwright.endpoint import LOOPBACK, Endpoint, parse
 from sockwright.errors import ConfigError
 from sockwright.journal.journal import Journal
 from sockwright.stores import Store
@@ -158,7 +158,7 @@ async def _run(
             for each in postings:
                 bench.listen(each, lan=lan, move=move)
             _break(bench, options)
-            console = _mount_console(bench, options, reached, lan=lan, move=move)
+            console = _mount_console(bench, options, reached, lan=lan)
             url, address = (console.url, console.address) if console is not None else ("", "")
             await reached.enter_async_context(_reachable(bench, journal, address))
             if lan:
@@ -185,16 +185,19 @@ async def _run(
 
 
 def _mount_console(
-    bench: Workbench, options: Mapping[str, Any], held: contextlib.AsyncExitStack, *, lan: bool, move: bool
+    bench: Workbench, options: Mapping[str, Any], held: contextlib.AsyncExitStack, *, lan: bool
 ) -> Console | None:
-    """Mount the console where the flags say, for as long as `held` is; None where they say none."""
-    place = options.get("console")
-    if not place:
+    """Mount the console where the flags want one, for as long as `held` is; `console` is a port, or true.
+
+    Where its port is taken it moves on, whatever else may move: the service is what was asked for.
+    """
+    port = options.get("console")
+    if not port:
         return None
-    from sockwright.desk.mount import Console
+    from sockwright.desk.mount import PORT, Console
 
     console = Console(bench, lan=lan, trouble=manners.remark)
-    console.listen(parse(place, "http"), move=move)
+    console.listen(Endpoint("http", LOOPBACK, PORT if port is True else int(port)), move=True)
     held.callback(console.close)
     return console
 

@@ -72,7 +72,7 @@ class Live:
         last = request.fields.get("last-event-id") or request.parameter("after")
         after = int(last) if last.isascii() and last.isdecimal() and len(last) < 19 else None
         head = Response(b"", fields=FIELDS)
-        return Stream(self._service, head, {"live": self, "feed": feed, "after": after})
+        return Stream(self._service, head, {"live": self, "feed": feed, "after": after}, endless=True)
 
     # -- waiting
 

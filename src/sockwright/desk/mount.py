@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 NAME = "console"
 PORT = 7070
-LECTURE_PORT = 8099
 # Content of one request (bytes): forms of people; a codebook's file may be longer.
 BODY = 256 * 1024
 IMPORT = 16 * 1024 * 1024
