@@ -10,9 +10,9 @@ from collections import deque
 from collections.abc import Callable
 
 from sockwright.links.asking import Body
-from sockwright.links.crawler import Source
 from sockwright.links.fetcher import Outcome, Task
 from sockwright.links.memory import Memory, Remembered
+from sockwright.links.terms import Source
 
 _AT_ONCE = 100  # outcomes recalled in one step
 _PAGES_AT_ONCE = 10  # pages among them; a thousand of them hold a million links
