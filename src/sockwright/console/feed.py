@@ -57,10 +57,16 @@ def sse(number: int, kind: str, data: Any) -> bytes:
 class Feed:
     """The events of one console; for every thread. `listeners` are called in the feed's when there are new ones."""
 
-    def __init__(self, desk: Desk, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        trouble: Callable[[str], None] = lambda text: None,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.listeners: list[Callable[[], None]] = []
         self.viewers = 0  # streams that are open
         self._desk = desk
+        self._trouble = trouble
         self._now = now
         self._traffic = Traffic(desk.journal, desk.live)
         self._turn = threading.Condition()
@@ -192,6 +198,9 @@ class Feed:
                 began.set()
                 while self._round(watch):
                     pass
+        except Exception as failed:  # noqa: BLE001 - the bench goes on, and who looks again begins anew
+            self._trouble(f"the console's events failed: {type(failed).__name__}: {failed}")
+            self._forget()
         finally:
             began.set()
             with self._turn:
