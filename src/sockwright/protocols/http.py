@@ -216,10 +216,15 @@ class Http(Dialogue):
         self._answer(self._handled(call.then, outcomes[0], out), request, self._closes, out, now)
         return self._go_on(out, now)
 
-    def said(self, data: bytes, now: float) -> Actions:
-        stream = self._stream
-        if stream is None or self._over:
+    def said(self, data: bytes | Response, now: float) -> Actions:
+        stream, request = self._stream, self._request
+        if stream is None or request is None or self._over:
             return NOTHING
+        if type(data) is Response and not stream.begun:
+            self._stream = None
+            out: list[Action] = []
+            self._respond(data, request, self._closes, out, now)
+            return self._go_on(out, now)
         try:
             coded = stream.say(data, now)
         except ValueError as wrong:
