@@ -82,6 +82,15 @@ class Memory:
 
     # -- everybody
 
+    def forget(self) -> int:
+        """Forget what has ended, and all bytes; return how many connections that was."""
+        with self._lock:
+            gone = len(self._past)
+            self._past.clear()
+            self._batches.clear()
+            self._size = 0
+        return gone
+
     def connections(self) -> list[Connection]:
         """Return copies of the connections, newest first."""
         with self._lock:
@@ -94,9 +103,11 @@ class Memory:
             found = self._live.get(number) or next((one for one in self._past if one.number == number), None)
             return None if found is None else structs.replace(found)
 
-    def transcript(self, connection: Connection) -> Transcript:
+    def transcript(self, connection: Connection, batches: int = -1) -> Transcript:
         with self._lock:
             held = [batch.blob for batch in self._batches if batch.low <= connection.number <= batch.high]
+        if batches >= 0:
+            held = held[:batches]
         return transcript_of(connection, (record for blob in held for record in unpack(blob)))
 
     def records(self) -> list[Record]:
