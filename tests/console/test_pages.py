@@ -27,6 +27,8 @@ ABOUT: dict[str, Any] = {
     "number": 1,
     "name": "N",
     "view": "text",
+    "search": "a",
+    "run": {"id": "1", "url": "https://site/"},
 }
 EVIL = "</script><script>alert(1)</script><!--\"'&\u2028"
 

@@ -88,6 +88,11 @@ export class Rows {
     if (row) this.#fill(row, item, place);
   }
 
+  /** Show all rows in sight anew, where their words depend on the time. */
+  refresh() {
+    for (const row of this.#shown.values()) this.#fill(row, row.item);
+  }
+
   /** Let a row glow for a moment. */
   glow(key) {
     const row = this.#shown.get(key);

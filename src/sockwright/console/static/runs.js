@@ -1,0 +1,23 @@
+// A run of the link checker in words: its state and how far it is.
+
+import { el } from "./dom.js";
+import { pill } from "./parts.js";
+import { number, t } from "./words.js";
+
+const STATES = { running: ["links.running", "accent"], done: ["links.done", ""], stopped: ["links.stopped", "warn"], failed: ["links.failed", "bad"] };
+
+/** The state, as a pill: what has ended well is green, what found something broken is red. */
+export function stateOf(run) {
+  if (run.state === "done") return run.broken_count ? pill(t("links.found_broken", { count: run.broken_count }), "bad") : pill(t("links.all_work"), "good");
+  const [words, kind] = STATES[run.state] ?? STATES.failed;
+  return pill(t(words), kind);
+}
+
+/** A bar, and the numbers below it. */
+export function progressOf(run) {
+  const most = Math.max(run.found, run.checked, 1);
+  return [
+    el("progress", { class: "meter", max: String(most), value: String(run.checked), "aria-label": t("links.progress") }),
+    el("span", { class: "hint", text: t("links.so_far", { checked: number(run.checked), found: number(run.found), pages: number(run.pages) }) }),
+  ];
+}
