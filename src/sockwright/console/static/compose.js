@@ -18,7 +18,7 @@ export function openCompose(draft = {}) {
     const text = (name, more = {}) => el("input", { value: draft[name] ?? "", autocomplete: "off", spellcheck: "false", ...more });
     const known = servers();
     const list = el("datalist", { id: "servers" }, known.map((value) => el("option", { value })));
-    const server = el("input", { value: draft.server ?? known[0] ?? "smtp://127.0.0.1:7025", list: "servers", required: true, autocomplete: "off", spellcheck: "false" });
+    const server = el("input", { value: draft.server ?? known[0] ?? "smtp://:7025", list: "servers", required: true, autocomplete: "off", spellcheck: "false" });
     const sender = text("sender", { required: true, placeholder: "ann@example.org" });
     const to = text("to", { required: true, placeholder: "bob@example.org, eve@example.org", autofocus: true });
     const cc = text("cc");
