@@ -6,7 +6,7 @@ loop; as `def` it runs in a thread of its own and the same methods wait there.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from sockwright.endpoint import Peer
@@ -45,6 +45,9 @@ class Session(Protocol):
 
     def watch(self, seconds: float) -> None:
         """Notice within `seconds` that the peer vanished without a word; silence alone is no reason to hang up."""
+
+    def when_gone(self, tell: Callable[[], object]) -> None:
+        """Have `tell` called in the loop if the connection is lost before the session is over."""
 
 
 class BlockingSession(Protocol):

@@ -53,7 +53,7 @@ class Streaming:
 
     def begin(self, head: Response, now: float) -> bytes:
         """Return what goes on the wire for a head that was known beforehand."""
-        return self._begin(head.status, head.lines, None, now) + self._coded(head.content)
+        return self._begin(head.status, head.lines, self.stream.length, now) + self._coded(head.content)
 
     def _begin(self, status: int, lines: bytes, length: int | None, now: float) -> bytes:
         self.begun = True

@@ -98,6 +98,9 @@ class Mailbox(Protocol):
     def find(self, query: Query = EVERYTHING, limit: int = 1000) -> list[Entry]:
         """Return the mails that `query` asks for, the newest first."""
 
+    def count(self, query: Query = EVERYTHING) -> int:
+        """Return how many mails `query` asks for."""
+
     def mail(self, number: int) -> tuple[Entry, Mail] | None:
         """Return mail `number`, None where there is none."""
 
@@ -143,6 +146,9 @@ class MemoryMailbox:
             if all(word in text for word, text in zip(wanted, searched(entry), strict=True)):
                 found.append(entry)
         return found
+
+    def count(self, query: Query = EVERYTHING) -> int:
+        return len(self._mails) if query == EVERYTHING else len(self.find(query, self._limits.mails))
 
     def mail(self, number: int) -> tuple[Entry, Mail] | None:
         with self._lock:

@@ -210,6 +210,12 @@ class FileMailbox:
             ).fetchall()
         return [_entry(row) for row in rows]
 
+    def count(self, query: Query = EVERYTHING) -> int:
+        where, words = _where(query)
+        with self._reading() as db:
+            found: int = db.execute(f"SELECT count(*) FROM line WHERE {where}", words).fetchone()[0]
+        return found
+
     def mail(self, number: int) -> tuple[Entry, Mail] | None:
         with self._reading() as db:
             row = db.execute(

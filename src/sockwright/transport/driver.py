@@ -183,6 +183,11 @@ class Driver:
             self.last = now = time()
             self.perform(self.conversation.answered(ticket, outcomes, now))
             self.eased()
+        else:
+            for outcome in outcomes:  # one that holds something (a file, a thread) must let go of it
+                abandon = getattr(outcome, "abandon", None)
+                if abandon is not None:
+                    abandon()
 
     @property
     def is_open(self) -> bool:

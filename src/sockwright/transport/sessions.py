@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from time import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -24,7 +24,7 @@ INBOX = 64
 class StreamSession:
     """The `Session` of one stream."""
 
-    __slots__ = ("_ended", "_inbox", "_loop", "_stream", "_waiter", "_woken", "about")
+    __slots__ = ("_ended", "_inbox", "_loop", "_lost", "_stream", "_waiter", "_woken", "about")
 
     def __init__(self, stream: Stream, about: Mapping[str, Any]) -> None:
         self._stream = stream
@@ -32,6 +32,7 @@ class StreamSession:
         self._inbox: deque[bytes] = deque()
         self._ended = False
         self._woken = False
+        self._lost: Callable[[], object] | None = None
         self._loop = asyncio.get_running_loop()
         self._waiter: asyncio.Future[None] | None = None
 
@@ -96,7 +97,19 @@ class StreamSession:
         """Notice within `seconds` that the peer vanished without a word; silence alone is no reason to hang up."""
         self._stream.watch(seconds)
 
+    def when_gone(self, tell: Callable[[], object]) -> None:
+        """Have `tell` called in the loop if the connection is lost before the session is over."""
+        self._lost = tell
+        if not self._stream.is_open:
+            self._loop.call_soon(tell)
+
     # -- what the driver tells it
+
+    def lost(self) -> None:
+        """The connection is no more."""
+        self.tell(b"")
+        if self._lost is not None:
+            self._lost()
 
     def tell(self, frame: bytes) -> None:
         """Hand over one frame; b"" is the end of the stream."""
