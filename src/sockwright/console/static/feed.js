@@ -12,7 +12,7 @@
 import { api } from "./api.js";
 import { about } from "./words.js";
 
-export const KINDS = ["connection", "endpoints", "people", "mail", "books", "links", "faults"];
+export const KINDS = ["connection", "endpoints", "people", "mail", "books", "links", "faults", "skipped"];
 // Milliseconds: the first wait after a stream broke off, the longest, between two polls, until a stream is tried again.
 const FIRST_WAIT = 250;
 const LONGEST_WAIT = 4000;

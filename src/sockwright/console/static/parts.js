@@ -172,13 +172,22 @@ export function spark(label) {
     node,
     draw(ins, outs) {
       const most = Math.max(1, ...ins, ...outs);
+      const x = (at) => ((at / (ins.length - 1)) * W).toFixed(1);
       // the root lets a single line of text be seen beside a burst of megabytes
-      const line = (values, sign) => values.map((value, at) => `${at ? "L" : "M"}${((at / (values.length - 1)) * W).toFixed(1)} ${(H / 2 + sign * Math.sqrt(value / most) * (H / 2 - 1)).toFixed(1)}`).join("");
-      const [inArea, outArea, inLine, outLine] = paths;
-      inLine.setAttribute("d", line(ins, -1));
-      outLine.setAttribute("d", line(outs, 1));
-      inArea.setAttribute("d", `${line(ins, -1)}L${W} ${H / 2}L0 ${H / 2}Z`);
-      outArea.setAttribute("d", `${line(outs, 1)}L${W} ${H / 2}L0 ${H / 2}Z`);
+      const y = (value, sign) => (H / 2 + sign * Math.sqrt(value / most) * (H / 2 - 1)).toFixed(1);
+      for (const [values, sign, area, edge] of [[ins, -1, paths[0], paths[2]], [outs, 1, paths[1], paths[3]]]) {
+        let drawn = "";
+        // at rest there is no line but the zero, so only what moves is drawn, from the rest before it to the one behind
+        for (let at = 0; at < values.length; at++) {
+          if (!values[at]) continue;
+          const from = Math.max(0, at - 1);
+          while (values[at + 1]) at++;
+          const to = Math.min(values.length - 1, at + 1);
+          drawn += values.slice(from, to + 1).map((value, place) => `${place ? "L" : "M"}${x(from + place)} ${y(value, sign)}`).join("");
+        }
+        edge.setAttribute("d", drawn);
+        area.setAttribute("d", drawn);
+      }
     },
   };
 }

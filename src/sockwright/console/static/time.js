@@ -4,7 +4,7 @@ import { lang, number, t } from "./words.js";
 
 const clockFormat = new Intl.DateTimeFormat(lang, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 const dateFormat = new Intl.DateTimeFormat(lang, { day: "numeric", month: "short" });
-const fullFormat = new Intl.DateTimeFormat(lang, { dateStyle: "medium", timeStyle: "medium" });
+const exactFormat = new Intl.DateTimeFormat(lang, { hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3, hourCycle: "h23" });
 const three = new Intl.NumberFormat(lang, { maximumSignificantDigits: 3 });
 
 /** 12:00:04; with the day where that is not today. */
@@ -14,9 +14,11 @@ export function clock(when) {
   return then.toDateString() === new Date().toDateString() ? time : `${dateFormat.format(then)}, ${time}`;
 }
 
-/** The whole date and time, to the millisecond. */
+/** The same, to the millisecond. */
 export function exact(when) {
-  return `${fullFormat.format(new Date(when * 1000))}.${String(Math.floor((when * 1000) % 1000)).padStart(3, "0")}`;
+  const then = new Date(when * 1000);
+  const time = exactFormat.format(then);
+  return then.toDateString() === new Date().toDateString() ? time : `${dateFormat.format(then)}, ${time}`;
 }
 
 /** 3 ms, 1.25 s, 2 min 5 s, 3 h 20 min. */
