@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sockwright.links.credentials import Credentials
+    from sockwright.links.private import Avoid
     from sockwright.links.run import Options
 
 EXAMPLES = """\b
@@ -196,6 +197,7 @@ def _options(inputs: tuple[str, ...], flags: dict[str, Any]) -> Options:
         store=None if _shared(flags["store"]) else _store(flags["store"]),
         shared=_shared(flags["store"]),
         work=not flags["no_work"],
+        avoid=_avoided(),
         soft_404=flags["soft_404"],
         mx=flags["mx"],
         name_servers=tuple(_server(text) for text in flags["name_server"]) or None,
@@ -237,6 +239,7 @@ def _worker(**flags: Any) -> None:
         engine=flags["engine"],
         credentials=_credentials((), flags),
         public_only=flags["no_private"],
+        avoid=_avoided(),
         resolve=flags["resolve"],
         ca_file=flags["ca_file"] or "",
         proxy=flags["proxy"],
@@ -244,6 +247,13 @@ def _worker(**flags: Any) -> None:
     )
     done = work(options, until_idle=flags["until_idle"] or 0.0, remark=manners.remark)
     manners.remark(f"{done} URLs checked")
+
+
+def _avoided() -> Avoid | None:
+    """Return where nobody is led: to the consoles of this machine, which would take the checker for a guest."""
+    from sockwright.desk.consoles import avoided
+
+    return avoided()
 
 
 def _shared(text: str | None) -> str:

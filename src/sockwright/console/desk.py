@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from sockwright.journal.journal import Journal
+from sockwright.journal.transcript import Transcript
 from sockwright.stores.mailbox import Mailbox
 
 Plain = dict[str, Any]
@@ -43,8 +44,8 @@ class Books(Protocol):
     def sizes(self) -> Mapping[str, int]:
         """Return the books, by name, and how many words each has."""
 
-    def entries(self, name: str) -> Mapping[str, str]:
-        """Return word and plain word of a book, in order."""
+    def page(self, name: str, search: str, after: str, limit: int) -> tuple[Sequence[tuple[str, str]], bool]:
+        """Return word and plain word of entries behind the word `after` that hold `search`; and whether more follow."""
 
     def make(self, name: str) -> None:
         """Make an empty book."""
@@ -53,7 +54,7 @@ class Books(Protocol):
         """Remove a book."""
 
     def put(self, name: str, word: str, plain: str) -> None:
-        """Add or change a word."""
+        """Add or change a word of a book that is there."""
 
     def drop(self, name: str, word: str) -> None:
         """Remove a word."""
@@ -95,8 +96,8 @@ class Desk(Protocol):
     def faults(self) -> Sequence[Plain]:
         """Return every place with its faults."""
 
-    def fault_catalogue(self) -> Sequence[Plain]:
-        """Return the faults that there are."""
+    def fault_catalogue(self) -> Plain:
+        """Return the faults and the profiles that there are."""
 
     def break_(self, asked: Mapping[str, Any]) -> Sequence[Plain]:
         """Set faults; return what that changed."""
@@ -110,8 +111,11 @@ class Desk(Protocol):
     def send_mail(self, asked: Mapping[str, Any]) -> Plain:
         """Send a mail by a server, and return the dialogue."""
 
-    def copy(self, number: int, form: str) -> str | None:
-        """Return what says the same again as connection `number`; None where that makes no sense."""
+    def composed(self, transcript: Transcript) -> Plain | None:
+        """Return what a client said as a call that says it again; None where that makes no sense."""
+
+    def copy(self, transcript: Transcript, form: str) -> str | None:
+        """Return the same as a command or a program, in the form python, curl, nc or sockwright."""
 
     def start_check(self, asked: Mapping[str, Any]) -> Plain:
         """Begin to check links; return the run."""

@@ -116,6 +116,10 @@ class Feed:
         """Add an event."""
         self._add([(kind, data)])
 
+    def forget(self) -> None:
+        """Let everybody look anew: more has changed than can be told."""
+        self._forget()
+
     def mail_changed(self) -> None:
         """The mailbox was changed by ourselves, which it does not tell."""
         self._mail_changed = True

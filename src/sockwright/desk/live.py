@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sockwright.binding import Service, service, service_of
@@ -37,6 +37,9 @@ FIELDS = {
 }
 
 
+_BUSY: Mapping[str, str | int] = {"Retry-After": RETRY, "Cache-Control": "no-store"}
+
+
 class Live:
     """The streams of one console; used in the loop's thread."""
 
@@ -62,7 +65,7 @@ class Live:
         feed = self._feed()
         if feed.viewers >= MOST:
             words = {"what": f"{MOST} streams are open, the limit", "cure": "ask /api/events?after=N instead"}
-            return Response({"error": words}, 503, fields={"Retry-After": RETRY, "Cache-Control": "no-store"})
+            return Response({"error": words}, 503, fields=_BUSY)
         if not self._following:
             self._following = True
             feed.listeners.append(self._hear)
@@ -86,14 +89,13 @@ class Live:
         self._woken = False
         waiting, self._waiting = self._waiting, {}
         for one in waiting:
-            if not one.done():
-                one.set_result(None)
+            _settle(one)
 
     async def wait(self, seconds: float, session: Session) -> bool:
         """Wait for new events, or so long, or until the viewer is gone; tell whether there is something to look at."""
         one = self._loop.create_future()
         self._waiting[one] = None
-        session.when_gone(lambda: one.done() or one.set_result(None))
+        session.when_gone(lambda: _settle(one))
         try:
             async with asyncio.timeout(seconds):
                 await one
@@ -102,6 +104,11 @@ class Live:
         finally:
             self._waiting.pop(one, None)
         return True
+
+
+def _settle(one: asyncio.Future[None]) -> None:
+    if not one.done():
+        one.set_result(None)
 
 
 @service(name="events")

@@ -88,9 +88,11 @@ class Console:
         """Show nothing any more."""
         self._timer.cancel()
         with self._lock:
-            feed = self._feed
+            feed, desk = self._feed, self._desk
         if feed is not None:
             feed.close()
+        if desk is not None:
+            desk.close()
         self._host.close()
 
     # -- made when they are needed
@@ -106,8 +108,12 @@ class Console:
         if self._desk is None:
             from sockwright.desk.desk import BenchDesk
 
-            self._desk = BenchDesk(self._bench, self._loop, lan=self._lan)
+            self._desk = BenchDesk(self._bench, self._loop, self._tell, lan=self._lan)
         return self._desk
+
+    def _tell(self, kind: str, data: Any) -> None:
+        if self._feed is not None:
+            self._feed.tell(kind, data)
 
     def feed(self) -> Feed:
         """Return the feed of events."""

@@ -16,7 +16,7 @@ import pycurl
 
 from sockwright.links.appetite import DISCARD_TIME, appetite
 from sockwright.links.asking import Ask, Limits
-from sockwright.links.private import is_private
+from sockwright.links.private import Avoid, is_private
 
 _BLANK = (b"\r\n", b"\n")
 
@@ -26,6 +26,8 @@ class Transfer:
 
     __slots__ = (
         "ask",
+        "avoid",
+        "avoided",
         "begun",
         "chunks",
         "cut",
@@ -39,6 +41,7 @@ class Transfer:
         "lines",
         "method_set",
         "private",
+        "public_only",
         "size",
         "spare",
         "started",
@@ -46,9 +49,13 @@ class Transfer:
         "trouble",
     )
 
-    def __init__(self, handle: pycurl.Curl, limits: Limits) -> None:
+    def __init__(
+        self, handle: pycurl.Curl, limits: Limits, *, public_only: bool = False, avoid: Avoid | None = None
+    ) -> None:
         self.handle = handle
         self.limits = limits
+        self.public_only = public_only
+        self.avoid = avoid
         self.fields_set: tuple[tuple[str, str], ...] = ()
         self.method_set = "GET"
         self.lines: list[bytes] = []  # of all heads and trailers, as they come
@@ -70,6 +77,7 @@ class Transfer:
         self.cut = ""
         self.trouble = ""
         self.private = ""
+        self.avoided = ""
         self.begun = time.monotonic()
         self.started = time.time()
 
@@ -142,14 +150,17 @@ class Transfer:
             return True
         return False
 
-    def open_public(self, _purpose: int, address: Any) -> Any:
-        """Make a socket, unless it would go to an address that is not public (--no-private)."""
+    def open_socket(self, _purpose: int, address: Any) -> Any:
+        """Make a socket, unless it would go where it must not: to no public address (--no-private), or to a console."""
         family, kind, protocol, target = address
         host = target[0] if isinstance(target, tuple) else str(target)
         if isinstance(host, bytes):
             host = host.decode("ascii", "replace")
-        if is_private(host):
+        if self.public_only and is_private(host):
             self.private = host
+            return pycurl.SOCKET_BAD
+        if self.avoid is not None and isinstance(target, tuple) and self.avoid(host, int(target[1])):
+            self.avoided = host
             return pycurl.SOCKET_BAD
         return socket.socket(family, kind, protocol)
 

@@ -19,6 +19,7 @@ import pycurl
 from sockwright.links.asking import ACCEPT, CERTIFICATE, USER_AGENT, Ask, Exchange, Limits
 from sockwright.links.content import ACCEPTED
 from sockwright.links.curl_transfer import Transfer
+from sockwright.links.private import Avoid
 
 _SWEEP = 0.1  # seconds between two looks at the time limits that libcurl does not know
 _KEPT_CONNECTIONS = 256
@@ -42,9 +43,11 @@ class CurlEngine:
         resolve: Sequence[str] = (),
         ca_file: str = "",
         proxy: str | None = None,
+        avoid: Avoid | None = None,
     ) -> None:
         self._limits = limits
         self._public_only = public_only
+        self._avoid = avoid
         self._resolve = list(resolve)
         self._proxy = "" if public_only and proxy is None else proxy
         self._proxied = bool(self._proxy) or (self._proxy is None and _environment_has_proxies())
@@ -130,7 +133,7 @@ class CurlEngine:
 
     def _make(self) -> Transfer:
         handle = pycurl.Curl()
-        transfer = Transfer(handle, self._limits)
+        transfer = Transfer(handle, self._limits, public_only=self._public_only, avoid=self._avoid)
         set_option = handle.setopt
         set_option(pycurl.NOSIGNAL, 1)
         set_option(pycurl.FOLLOWLOCATION, 0)
@@ -148,8 +151,8 @@ class CurlEngine:
             set_option(pycurl.RESOLVE, self._resolve)
         if self._proxy is not None:
             set_option(pycurl.PROXY, self._proxy)
-        if self._public_only:
-            set_option(pycurl.OPENSOCKETFUNCTION, transfer.open_public)
+        if self._public_only or self._avoid is not None:
+            set_option(pycurl.OPENSOCKETFUNCTION, transfer.open_socket)
         return transfer
 
     def _on_socket(self, what: int, fd: int, _multi: object, known: object) -> None:
@@ -243,6 +246,8 @@ class CurlEngine:
         """Say in our words what libcurl's error means."""
         if transfer.private:
             return "private", transfer.private
+        if transfer.avoided:
+            return "avoided", transfer.avoided
         message = message or handle.errstr()
         number = handle.getinfo(pycurl.OS_ERRNO)
         match code:

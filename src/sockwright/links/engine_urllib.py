@@ -26,7 +26,7 @@ from typing import Any
 from sockwright.links.appetite import DISCARD_TIME, appetite
 from sockwright.links.asking import ACCEPT, CERTIFICATE, USER_AGENT, Ask, Exchange, Limits
 from sockwright.links.content import ACCEPTED
-from sockwright.links.private import is_private
+from sockwright.links.private import Avoid, is_private
 
 _THREADS = 64
 _LOST_MAX = 64  # threads that may hang in a name look-up, which nothing can break off, and be replaced
@@ -36,6 +36,10 @@ _PIECE = 65_536
 
 class _Private(OSError):
     """The name leads to an address that is not public."""
+
+
+class _Avoided(OSError):
+    """The name leads where nobody may be led."""
 
 
 class _HeadTrouble(http.client.HTTPException):
@@ -133,9 +137,11 @@ class UrllibEngine:
         resolve: Sequence[str] = (),
         ca_file: str = "",
         proxy: str | None = None,
+        avoid: Avoid | None = None,
     ) -> None:
         self._limits = limits
         self._public_only = public_only
+        self._avoid = avoid
         self._resolve: dict[tuple[str, int], str] = {}
         for text in resolve:
             host, port, address = text.split(":", 2)
@@ -293,6 +299,9 @@ class UrllibEngine:
             if self._public_only and is_private(found):
                 trouble = _Private(found)
                 continue
+            if self._avoid is not None and self._avoid(found, port):
+                trouble = _Avoided(found)
+                continue
             sock = socket.socket(family, kind, protocol)
             call.sock, call.phase = sock, "connect"
             try:
@@ -362,6 +371,8 @@ def _trouble(call: _Call, exchange: Exchange, wrong: BaseException) -> tuple[str
             return wrong.trouble, str(wrong)
         case _Private():
             return "private", str(wrong)
+        case _Avoided():
+            return "avoided", str(wrong)
         case socket.gaierror():
             return ("dns-time-out" if wrong.errno == socket.EAI_AGAIN else "dns"), ""
         case ssl.SSLCertVerificationError():

@@ -87,6 +87,7 @@ _TROUBLES: dict[str, tuple[str, Sign, int]] = {
     "body": ("broken", Sign.ANSWERED, 1),
     "coding": ("broken", Sign.ANSWERED, 0),
     "private": ("skipped", Sign.FAILED, 0),
+    "avoided": ("skipped", Sign.FAILED, 0),
     "url": ("broken", Sign.FAILED, 0),
     "other": ("broken", Sign.FAILED, 1),
 }
@@ -106,6 +107,7 @@ _WORDS = {
     "body": "the answer's body is not whole",
     "coding": "the body is not what Content-Encoding says",
     "private": "a private address, and --no-private is set",
+    "avoided": "the console of a running bench",
     "url": "cannot be asked",
     "other": "failed",
 }

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Callable
+
+# Tells of an address (no name) and a port whether nobody may be led there, whoever asks.
+Avoid = Callable[[str, int], bool]
 
 # IPv6 prefixes that carry an IPv4 address inside: the inner one decides (RFC 6052, 3056).
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")

@@ -21,6 +21,7 @@ from sockwright.links.fetcher import Fetcher, Settings
 from sockwright.links.local import url_of
 from sockwright.links.page import Link
 from sockwright.links.policy import FAILING
+from sockwright.links.private import Avoid
 from sockwright.links.reports import Reporter, Reports, Summary
 from sockwright.links.scope import Scope, patterns
 
@@ -57,6 +58,7 @@ class Options:
     mx: bool = False
     name_servers: tuple[tuple[str, int], ...] | None = None  # None: the system's
     resume: bool = False
+    avoid: Avoid | None = None  # where nobody may be led, whoever asks
     max_age: float = 0.0  # seconds that a good result is believed without asking
 
 
@@ -77,6 +79,7 @@ def engine_of(options: Options) -> Engine:
             resolve=options.resolve,
             ca_file=options.ca_file,
             proxy=options.proxy,
+            avoid=options.avoid,
         )
     if options.engine == "urllib":
         from sockwright.links.engine_urllib import UrllibEngine
@@ -88,6 +91,7 @@ def engine_of(options: Options) -> Engine:
             resolve=options.resolve,
             ca_file=options.ca_file,
             proxy=options.proxy,
+            avoid=options.avoid,
         )
     raise ConfigError(f"there is no engine {options.engine!r}", cure=f"engines: {', '.join(ENGINES)}")
 

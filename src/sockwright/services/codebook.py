@@ -95,6 +95,10 @@ class Book:
     def __len__(self) -> int:
         return len(self.words) + len(self._odd)
 
+    def all(self) -> list[bytes]:
+        """Return all words, in no order. For any thread."""
+        return [*self.words, *self._odd]
+
     def apply(self, change: Change) -> None:
         """Take over what changed."""
         self.revision = change.revision
@@ -312,7 +316,7 @@ def _by_json(shelf: Shelf, line: bytes) -> bytes:
 
 def offer(context: Context) -> Sequence[Service]:
     store: Store = context.store
-    shelf = Shelf(store)
+    shelf = context.extra["codebooks"] = Shelf(store)
     join = b" ".join
 
     @service(name="codebook", blocking=False, only="line")

@@ -267,6 +267,12 @@ def _where(query: Query) -> tuple[str, tuple[object, ...]]:
         if word:
             parts.append(f"instr({column}, ?)")
             asked.append(word.casefold())
+    if query.text:
+        parts.append("(instr(search_to, ?) OR instr(search_sender, ?) OR instr(search_subject, ?))")
+        asked += [query.text.casefold()] * 3
+    if query.before:
+        parts.append("number < ?")
+        asked.append(query.before)
     return " AND ".join(parts), tuple(asked)
 
 

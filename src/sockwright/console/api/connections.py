@@ -141,6 +141,18 @@ def get_connection(asked: Asked) -> dict[str, Any]:
     return {**about(connection, counts, said_by_client(transcript)), "items": items, "cut": cut}
 
 
+def delete_connections(asked: Asked) -> None:
+    if asked.query["filter"].strip():
+        raise ServiceError("all that has ended is forgotten, or nothing: leave the filter out", code=400)
+    journal = asked.desk.journal
+    journal.flush()
+    if journal.path is not None and journal.path.exists():
+        with Reader(journal.path) as reader:
+            reader.clear()
+    journal.forget()
+    asked.feed.forget()
+
+
 def _items(transcript: Transcript) -> tuple[list[dict[str, Any]], bool]:
     left = LONGEST
     items: list[dict[str, Any]] = []
@@ -190,6 +202,14 @@ def _plain(value: Any) -> Any:
 
 
 OPERATIONS = (
+    Operation(
+        "DELETE",
+        "connections",
+        delete_connections,
+        "Forget all connections that have ended",
+        (Parameter("filter", doc="Must be empty"),),
+        status=204,
+    ),
     Operation(
         "GET",
         "connections",
