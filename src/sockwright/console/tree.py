@@ -188,7 +188,7 @@ class _Root:
         id = _only(rest)
         about = {"runs": []} | self._tried("GET", "links")
         if id:
-            about["run"] = self._ask("GET", f"links/{quote(id, safe='')}")
+            about |= self._ask("GET", f"links/{quote(id, safe='')}")
             return self._page("run", query, about)
         return self._page("links", query, about)
 

@@ -24,7 +24,7 @@ const method = select(METHODS.map((one) => [one, one]), METHODS.includes(compose
 const remote = el("input", { value: composed.method ?? "is_even", autocomplete: "off", spellcheck: "false", class: "mono" });
 const args = el("textarea", { rows: "3", spellcheck: "false", value: JSON.stringify(composed.arguments ?? [4]) });
 const fields = el("textarea", { rows: "3", spellcheck: "false", placeholder: "Accept: application/json", value: (composed.fields ?? []).map(([name, value]) => `${name}: ${value}`).join("\n") });
-const content = el("textarea", { rows: "6", spellcheck: "false", value: composed.content ?? "" });
+const content = el("textarea", { rows: "6", spellcheck: "false", value: composed.hex || (composed.content ?? "") });
 const hex = el("input", { type: "checkbox", checked: Boolean(composed.hex) });
 const end = select(ENDS, composed.content === undefined ? "\n" : "");
 const wait = el("input", { value: "5s", autocomplete: "off", spellcheck: "false" });
@@ -50,6 +50,9 @@ function shape() {
   else put(wrong);
 }
 
+/** The content, as text or as hexadecimal digits. */
+const said = (text) => (hex.checked ? { hex: content.value } : { content: text });
+
 /** What the form says, as the API takes it. Throws an ApiError for what cannot be. */
 function asked() {
   const now = scheme();
@@ -70,9 +73,9 @@ function asked() {
       if (at < 1) throw new ApiError(400, t("call.no_field", { line }), t("call.fields_hint"));
       return [line.slice(0, at).trim(), line.slice(at + 1).trim()];
     });
-    return { ...call, method: method.value, fields: pairs, content: content.value, hex: hex.checked };
+    return { ...call, method: method.value, fields: pairs, ...said(content.value) };
   }
-  return { ...call, content: hex.checked || !content.value ? content.value : content.value + end.value, hex: hex.checked };
+  return { ...call, ...said(content.value && content.value + end.value) };
 }
 
 async function run() {
@@ -99,10 +102,10 @@ function show(told) {
   const head = el("div", { class: "row" },
     pill(told.ok ? t("call.ok") : t("call.not_ok"), told.ok ? "good" : "bad"), pill(duration(told.seconds)), pill(bytes(raw.length)),
     told.connection ? el("a", { href: `/traffic/${told.connection}`, text: t("common.in_traffic", { id: told.connection }) }) : null);
-  const error = told.error ? el("p", { class: "wrong", text: typeof told.error === "string" ? told.error : told.error.what }) : null;
+  const error = told.error ? el("p", { class: "wrong", text: told.error.what }) : null;
   const entries = [
     ["text", t("call.text"), (panel) => panel.append(told.answer ? code(told.answer) : el("p", { class: "hint", text: t("call.nothing") }))],
-    told.anatomy ? ["anatomy", t("call.anatomy"), (panel) => panel.append(anatomy(told.anatomy.messages ?? told.anatomy))] : null,
+    told.anatomy ? ["anatomy", t("call.anatomy"), (panel) => panel.append(anatomy(told.anatomy.messages))] : null,
     raw.length ? ["hex", t("call.bytes"), (panel) => panel.append(el("div", { class: "hexdump" }, code(hexdump(raw))))] : null,
   ].filter(Boolean);
   const views = tabs(t("call.answer"), entries);
@@ -113,7 +116,7 @@ function show(told) {
 function anatomy(messages) {
   return el("div", { class: "parts-of" }, messages.map((message) =>
     el("section", {}, el("h3", { text: message.side === "client" ? t("call.we_said") : t("call.they_said") }),
-      (message.lines ?? []).map((line) => el("div", { class: "line" }, el("span", { class: "mono", text: line.text ?? line.raw ?? "" }), line.meaning ? el("span", { class: "hint", text: line.meaning }) : null, line.wrong ? el("span", { class: "wrong", text: line.wrong }) : null)))));
+      (message.lines ?? []).map((line) => el("div", { class: "line" }, el("span", { class: "mono", text: line.text }), line.meaning ? el("span", { class: "hint", text: line.meaning }) : null, line.wrong ? el("span", { class: "wrong", text: line.wrong }) : null)))));
 }
 
 /** Sixteen bytes a line: where they begin, the bytes, what of them can be read. */

@@ -48,8 +48,12 @@ export function openCompose(draft = {}) {
         if (html.value.trim()) mail.html = html.value;
         if (user.value) Object.assign(mail, { user: user.value, password: password.value });
         const told = await api.post("mails/send", mail, { patience: PATIENCE });
+        if (!told.ok) {
+          const refused = Object.entries(told.refused).map(([who, reply]) => el("p", { text: `${who}: ${reply}` }));
+          put(wrong, told.error ? el("p", { text: told.error.what }) : null, refused, told.dialogue.length ? dialogue(told.dialogue.map(turn)) : null);
+          return undefined;
+        }
         toast(t("mailbox.sent"));
-        if (!told.dialogue?.length) return close();
         put(body, el("p", { text: t("mailbox.sent_words") }), dialogue(told.dialogue.map(turn)), el("div", { class: "row end" }, button(t("common.close"), close, { kind: "main" })));
       } catch (trouble) {
         if (!(trouble instanceof ApiError)) throw trouble;

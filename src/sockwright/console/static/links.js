@@ -26,7 +26,7 @@ $("#begin").addEventListener("submit", async (event) => {
   event.preventDefault();
   send.disabled = true;
   try {
-    const run = await api.post("links", { url: url.value.trim(), recursive: recursive.checked, depth: Number(depth.value), pages: Number(pages.value) });
+    const { run } = await api.post("links", { url: url.value.trim(), recursive: recursive.checked, depth: Number(depth.value), pages: Number(pages.value) });
     location.assign(`/links/${run.id}`);
   } catch (trouble) {
     if (!(trouble instanceof ApiError)) throw trouble;
@@ -47,10 +47,10 @@ async function remove(run) {
 
 function draw() {
   frame = 0;
-  const all = [...runs.values()].sort((one, other) => other.started - one.started);
+  const all = [...runs.values()].sort((one, other) => other.began - one.began);
   if (!all.length) return put($("#runs"), empty(t("links.none"), t("links.none_words"), "links"));
   const lines = all.map((run) =>
-    el("tr", {}, el("td", {}, el("a", { href: `/links/${run.id}`, text: run.url })), el("td", {}, stateOf(run)), el("td", {}, progressOf(run)), el("td", { title: exact(run.started), text: clock(run.started) }),
+    el("tr", {}, el("td", {}, el("a", { href: `/links/${run.id}`, text: run.url })), el("td", {}, stateOf(run)), el("td", {}, progressOf(run)), el("td", { title: exact(run.began), text: clock(run.began) }),
       el("td", {}, button(run.state === "running" ? t("links.stop") : t("links.forget"), () => remove(run), { icon: run.state === "running" ? "close" : "trash", kind: "quiet square small danger" }))));
   const heads = [t("links.url"), t("links.state"), t("links.progress"), t("links.started")];
   return put($("#runs"), el("table", { class: "table" }, el("thead", {}, el("tr", {}, heads.map((words) => el("th", { text: words })), el("th", {}, el("span", { class: "unseen", text: t("links.stop") })))), el("tbody", {}, lines)));

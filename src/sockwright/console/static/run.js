@@ -19,10 +19,11 @@ let timer = 0;
 function drawState() {
   const counts = Object.entries(run.classes ?? {}).filter(([, count]) => count);
   put($("#state"),
-    el("div", { class: "row" }, stateOf(run), el("span", { class: "hint", text: run.ended ? t("links.took", { time: duration(run.ended - run.started) }) : t("links.since", { time: exact(run.started) }) })),
+    el("div", { class: "row" }, stateOf(run), el("span", { class: "hint", text: t(run.state === "running" ? "links.since" : "links.took", { time: run.state === "running" ? exact(run.began) : duration(run.seconds) }) })),
     progressOf(run),
     counts.length ? el("div", { class: "row" }, counts.map(([name, count]) => pill(`${name} ${number(count)}`, KINDS[name] ?? "bad"))) : null,
-    run.trouble ? el("p", { class: "wrong", text: run.trouble }) : null);
+    Object.entries(run.limits ?? {}).filter(([, count]) => count).map(([name, count]) => el("p", { class: "hint", text: t("links.limit", { name, count }) })),
+    run.error ? el("p", { class: "wrong", text: run.error.what }) : null);
   put($("#tools"),
     run.state === "running" ? button(t("links.stop"), stop, { icon: "close", kind: "danger" }) : el("a", { class: "button", href: `/links?url=${encodeURIComponent(run.url)}`, text: t("links.again") }));
 }
@@ -47,7 +48,7 @@ const line = (one) =>
 async function load() {
   const found = await attempt(() => api.get(`links/${run.id}`));
   if (!found) return;
-  run = found;
+  run = found.run;
   drawState();
   drawBroken();
 }

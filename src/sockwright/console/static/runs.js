@@ -13,11 +13,10 @@ export function stateOf(run) {
   return pill(t(words), kind);
 }
 
-/** A bar, and the numbers below it. */
+/** A bar, and the numbers below it. How many links there will be nobody knows before the end. */
 export function progressOf(run) {
-  const most = Math.max(run.found, run.checked, 1);
   return [
-    el("progress", { class: "meter", max: String(most), value: String(run.checked), "aria-label": t("links.progress") }),
+    el("progress", { class: "meter", max: "1", value: run.state === "running" ? null : "1", "aria-label": t("links.progress") }),
     el("span", { class: "hint", text: t("links.so_far", { checked: number(run.checked), found: number(run.found), pages: number(run.pages) }) }),
   ];
 }
