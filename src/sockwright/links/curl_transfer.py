@@ -162,7 +162,14 @@ class Transfer:
         if self.avoid is not None and isinstance(target, tuple) and self.avoid(host, int(target[1])):
             self.avoided = host
             return pycurl.SOCKET_BAD
-        return socket.socket(family, kind, protocol)
+        return _Lent(family, kind, protocol)
+
+
+class _Lent(socket.socket):
+    """A socket of which libcurl takes a duplicate; ours has no other use, and goes without a word."""
+
+    def __del__(self) -> None:
+        self.close()
 
 
 def parse_fields(lines: Sequence[bytes]) -> list[tuple[str, str]]:

@@ -16,8 +16,8 @@ async function load() {
   const found = await attempt(() => api.get("mails/refused"));
   if (!found) return;
   const lines = found.refused.map((one) =>
-    el("tr", {}, el("td", { class: "number", title: exact(one.opened), text: clock(one.opened) }), el("td", { class: "mono", text: one.peer }), el("td", { class: "mono words", text: one.reply }), el("td", { class: "words", text: one.ending }), el("td", {}, el("a", { href: `/traffic/${one.number}`, text: t("mailbox.dialogue") }))));
-  const heads = [t("mailbox.received"), t("mailbox.by"), t("mailbox.reply"), t("mailbox.ended"), ""];
+    el("tr", {}, el("td", { class: "number", title: exact(one.opened), text: clock(one.opened) }), el("td", { class: "mono", text: one.peer }), el("td", { class: "mono words", text: one.sender || one.said }), el("td", { class: "mono words", text: one.reply }), el("td", { class: "words", text: one.ending }), el("td", {}, el("a", { href: `/traffic/${one.number}`, text: t("mailbox.dialogue") }))));
+  const heads = [t("mailbox.received"), t("mailbox.by"), t("mailbox.asked"), t("mailbox.reply"), t("mailbox.ended"), ""];
   put($("#refused"), lines.length ? el("table", { class: "table refused-table" }, el("thead", {}, el("tr", {}, heads.map((words) => el("th", { text: words })))), el("tbody", {}, lines)) : empty(t("mailbox.none_refused"), t("mailbox.none_refused_words"), "mailbox"));
 }
 
