@@ -15,3 +15,9 @@ def bench() -> Iterator[BenchThread]:
         yield running
     bugs = [words for words in running.troubles if "mistake in sockwright" in words]
     assert not bugs, bugs
+
+
+@pytest.fixture
+def told() -> list[str]:
+    """What hosted applications told the developer."""
+    return []

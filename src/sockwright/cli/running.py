@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from sockwright import __version__, config, services, stores
 from sockwright.cli import flags, manners, settings
-from sockwright.endpoint import parse
+from sockwright.endpoint import LOOPBACK, Endpoint, parse
 from sockwright.errors import ConfigError
 from sockwright.journal.journal import Journal
 from sockwright.stores import Store
@@ -55,9 +55,11 @@ def posting(
     frame: str | None = None,
     extra: Mapping[str, Any] | None = None,
     settings: Mapping[str, object] | None = None,
+    limits: Mapping[str, object] | None = None,
 ) -> Posting:
-    """Return the posting for an endpoint as a person wrote it; `settings` are for the service."""
-    return Posting(parse(text), (service,), frame, extra=extra or {}, settings={service: settings} if settings else {})
+    """Return the posting for an endpoint as a person wrote it; `settings` are the service's, `limits` HTTP's own."""
+    given = {service: settings} if settings else {}
+    return Posting(parse(text), (service,), frame, limits or {}, extra or {}, settings=given)
 
 
 def lan_names(*, lan: bool) -> dict[str, object]:
@@ -71,13 +73,14 @@ def limits_of(options: Mapping[str, Any]) -> Limits:
     Raises: ConfigError naming the flag.
     """
     flags = {
-        "max_connections": "connections",
+        "connections": "max_connections",
         "idle": "idle",
-        "call_limit": "call",
+        "call": "call_limit",
+        "answer": "call_limit",
         "flow_idle": "flow_idle",
         "grace": "grace",
     }
-    given = {field: options[flag] for flag, field in flags.items() if options.get(flag) is not None}
+    given = {field: options[flag] for field, flag in flags.items() if options.get(flag) is not None}
     return config.overridden(Limits(), given)
 
 
@@ -156,9 +159,11 @@ async def _run(
             contextlib.AsyncExitStack() as reached,
         ):
             for each in postings:
+                await bench.prepare(each)
+            for each in postings:
                 bench.listen(each, lan=lan, move=move)
             _break(bench, options)
-            console = _mount_console(bench, options, reached, lan=lan, move=move)
+            console = _mount_console(bench, options, reached, lan=lan)
             url, address = (console.url, console.address) if console is not None else ("", "")
             await reached.enter_async_context(_reachable(bench, journal, address))
             if lan:
@@ -185,16 +190,19 @@ async def _run(
 
 
 def _mount_console(
-    bench: Workbench, options: Mapping[str, Any], held: contextlib.AsyncExitStack, *, lan: bool, move: bool
+    bench: Workbench, options: Mapping[str, Any], held: contextlib.AsyncExitStack, *, lan: bool
 ) -> Console | None:
-    """Mount the console where the flags say, for as long as `held` is; None where they say none."""
-    place = options.get("console")
-    if not place:
+    """Mount the console where the flags want one, for as long as `held` is; `console` is a port, or true.
+
+    Where its port is taken it moves on, whatever else may move: the service is what was asked for.
+    """
+    port = options.get("console")
+    if not port:
         return None
-    from sockwright.desk.mount import Console
+    from sockwright.desk.mount import PORT, Console
 
     console = Console(bench, lan=lan, trouble=manners.remark)
-    console.listen(parse(place, "http"), move=move)
+    console.listen(Endpoint("http", LOOPBACK, PORT if port is True else int(port)), move=True)
     held.callback(console.close)
     return console
 
@@ -292,7 +300,7 @@ def show_people(bench: Workbench, options: Mapping[str, Any]) -> Callable[[], No
     if options.get("quiet") or {name for one in bench.listening for name in one.posting.services} != {"people"}:
         return None
     from sockwright.cli import people_table
-    from sockwright.services.people import registry_of
+    from sockwright.services.presence import registry_of
 
     return people_table.show(registry_of(bench.context), bool(options.get("as_json")))
 

@@ -42,8 +42,8 @@ LECTURE: tuple[tuple[str, tuple[str, ...], tuple[str, ...], int], ...] = (
     ("xmlrpc", ("parity",), ("xmlrpc",), 8000),
 )
 
-# Where the console is, in either table.
-CONSOLE, LECTURE_CONSOLE = "http://127.0.0.1:7070", "http://127.0.0.1:8099"
+# Where the console is with them; else at its usual port.
+LECTURE_CONSOLE = 8099
 
 # Here the root is for files.
 SETTINGS = {"probes": {"prefixes": ("/probe",)}}
@@ -62,7 +62,7 @@ Examples:
 @click.command("up", epilog=EXAMPLES)
 @click.option("--only", metavar="NAMES", help="Only these services or schemes, apart by commas.")
 @click.option("--dir", "folder", metavar="DIR", help="Serve the files of this folder at / of HTTP.")
-@click.option("--lecture", is_flag=True, help="Use the lecture's ports: 12345, 5555, 8888, 8080, 8000.")
+@click.option("--lecture", is_flag=True, help="Use the lecture's ports: 12345, 5555, 8888, 8080, 8000, 8099.")
 @flags.faults()
 @click.option("--lan", is_flag=True, help="Let others on the network in, not only this machine.")
 @click.option("--no-console", is_flag=True, help="Do without the live page.")
@@ -91,7 +91,7 @@ def command(only: str | None, lecture: bool, open_page: bool, folder: str | None
             _open_page(listening, console)
 
     if not options.pop("no_console") and _wants_console(only):
-        options["console"] = LECTURE_CONSOLE if lecture else CONSOLE
+        options["console"] = LECTURE_CONSOLE if lecture else True
     raise manners.Stop(running.run(postings, title="up", show=show, move=True, **options))
 
 

@@ -195,8 +195,10 @@ class Door:
             if name != self.cookie_name:
                 continue
             until, _, signature = value.partition(".")
+            if not (until.isascii() and until.isdecimal() and len(until) <= 12):
+                continue
             right = hmac.compare_digest(signature.encode("utf-8", "replace"), self._signature(until).encode())
-            if right and until.isascii() and until.isdecimal() and now < int(until):
+            if right and now < int(until):
                 return True
         return False
 

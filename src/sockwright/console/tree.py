@@ -13,16 +13,14 @@ A page is told what the API would answer for it, so it is whole before a line of
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import re
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from email.utils import quote as quoted_string
-from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 from urllib.parse import quote, unquote
 
 import cherrypy
@@ -35,32 +33,14 @@ from sockwright.console.desk import Desk
 from sockwright.console.door import Door, Verdict
 from sockwright.console.feed import Feed
 from sockwright.console.gate import MAIL_POLICY, Application, Environ, Gate, without
-from sockwright.errors import ConfigError, PeerError, ServiceError
+from sockwright.console.static_files import StaticFiles
+from sockwright.console.visitors import DEBUG, LANGUAGES, language, problem
+from sockwright.errors import ConfigError, ServiceError
 
-STATIC = Path(__file__).parent / "static"
-LANGUAGES = ("en", "ru")
 # How long a browser may believe a chosen language (seconds): a year.
 LANGUAGE_AGE = 365 * 86400
-# What a static file is, by the end of its name; others are not served.
-TYPES: Mapping[str, str] = {
-    ".css": "text/css; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
-    ".mjs": "text/javascript; charset=utf-8",
-    ".json": "application/json",
-    ".svg": "image/svg+xml",
-    ".png": "image/png",
-    ".ico": "image/x-icon",
-    ".webmanifest": "application/manifest+json",
-    ".woff2": "font/woff2",
-    ".txt": "text/plain; charset=utf-8",
-}
-# Set to anything, mistakes of ours are told with where they happened.
-DEBUG = "SOCKWRIGHT_DEBUG"
 HTML = "text/html; charset=utf-8"
 JSON = "application/json"
-
-
-Work = TypeVar("Work", bound=Callable[..., bytes])
 
 
 class Renderer(Protocol):
@@ -106,10 +86,14 @@ def _silence(log: Any) -> None:
     log.access_log.disabled = True
 
 
-def _exposed(work: Work) -> Work:
-    """Let CherryPy find this method by its name."""
-    work.exposed = True  # type: ignore[attr-defined]
-    return work
+def _exposed(work: Callable[..., bytes]) -> Callable[..., bytes]:
+    """Let CherryPy find this method by its name; it is given the path's rest, and the query with a value a name."""
+
+    def handler(root: _Root, /, *rest: str, **query: Any) -> bytes:
+        return work(root, rest, {name: _first(value) for name, value in query.items()})
+
+    handler.exposed = True  # type: ignore[attr-defined]
+    return handler
 
 
 class _Root:
@@ -121,16 +105,17 @@ class _Root:
         self._desk = desk
         self._feed = feed
         self._table = Table(api.operations())
-        self._files = _Static(STATIC)
+        self._files = StaticFiles()
 
     # -- pages
 
     @_exposed
-    def index(self, **query: str) -> bytes:
+    def index(self, rest: Sequence[str], query: Mapping[str, str]) -> bytes:
+        _none(rest)
         return self._page("bench", query)
 
     @_exposed
-    def traffic(self, *rest: str, **query: str) -> bytes:
+    def traffic(self, rest: Sequence[str], query: Mapping[str, str]) -> bytes:
         number = _only(rest)
         about: dict[str, Any] = {
             "filter": query.get("filter", ""),
@@ -146,11 +131,12 @@ class _Root:
         return self._page("traffic", query, about)
 
     @_exposed
-    def people(self, **query: str) -> bytes:
+    def people(self, rest: Sequence[str], query: Mapping[str, str]) -> bytes:
+        _none(rest)
         return self._page("people", query, {"people": []} | self._tried("GET", "people"))
 
     @_exposed
-    def codebooks(self, *rest: str, **query: str) -> bytes:
+    def codebooks(self, rest: Sequence[str], query: Mapping[str, str]) -> bytes:
         name = _only(rest)
         books = {"books": []} | self._tried("GET", "books")
         if not name:
@@ -160,8 +146,8 @@ class _Root:
         return self._page("codebook", query, {**books, "search": search, **book})
 
     @_exposed
-    def mailbox(self, *rest: str, **query: str) -> bytes:
-        if rest == ("refused",):
+    def mailbox(self, rest: Sequence[str], query: Mapping[str, str]) -> bytes:
+        if tuple(rest) == ("refused",):
             return self._page("refused", query, {"refused": []} | self._tried("GET", "mails/refused"))
         if len(rest) == 2 and rest[1] == "html":
             return self._mail_page(rest[0])
@@ -176,7 +162,8 @@ class _Root:
         return self._page("mailbox", query, about)
 
     @_exposed
-    def call(self, **query: str) -> bytes:
+    def call(self, rest: Sequence[str], query: Mapping[str, str]) -> bytes:
+        _none(rest)
         about: dict[str, Any] = {"from": None, "composed": None}
         if query.get("from"):
             about["from"] = query["from"]
@@ -184,7 +171,7 @@ class _Root:
         return self._page("call", query, about)
 
     @_exposed
-    def links(self, *rest: str, **query: str) -> bytes:
+    def links(self, rest: Sequence[str], query: Mapping[str, str]) -> bytes:
         id = _only(rest)
         about = {"runs": []} | self._tried("GET", "links")
         if id:
@@ -193,7 +180,8 @@ class _Root:
         return self._page("links", query, about)
 
     @_exposed
-    def help(self, **query: str) -> bytes:
+    def help(self, rest: Sequence[str], query: Mapping[str, str]) -> bytes:
+        _none(rest)
         return self._page("help", query)
 
     def _page(self, name: str, query: Mapping[str, str], about: Mapping[str, Any] | None = None) -> bytes:
@@ -229,7 +217,7 @@ class _Root:
     # -- the API
 
     @_exposed
-    def api(self, *segments: str, **_: str) -> bytes:
+    def api(self, segments: Sequence[str], query: Mapping[str, str]) -> bytes:
         request = cherrypy.serving.request
         found = self._table.find(request.method, segments)
         if isinstance(found, frozenset):
@@ -237,7 +225,7 @@ class _Root:
                 raise ServiceError("there is no such thing here; api/openapi.json names all", code=404)
             raise _NotAllowed(found | {"HEAD"} if "GET" in found else found)
         operation, captured = found
-        answer = operation.work(self._asked(operation, captured, request))
+        answer = operation.work(self._asked(operation, captured, query, request))
         if isinstance(answer, Download):
             return self._download(answer)
         if answer is None:
@@ -247,9 +235,11 @@ class _Root:
         cherrypy.serving.response.status = operation.status
         return self._send(msgspec.json.encode(answer), JSON)
 
-    def _asked(self, operation: Operation, captured: Mapping[str, str], request: Any) -> Asked:
+    def _asked(
+        self, operation: Operation, captured: Mapping[str, str], given: Mapping[str, str], request: Any
+    ) -> Asked:
         """Return what an operation is told of the request. Raises: ServiceError."""
-        query = Table.query(operation, {name: _first(value) for name, value in request.params.items()})
+        query = Table.query(operation, given)
         raw = request.body.fp.read() if operation.body else b""
         content: Mapping[str, Any] = {}
         if operation.body and not operation.raw:
@@ -288,7 +278,7 @@ class _Root:
     # -- files
 
     @_exposed
-    def static(self, *rest: str, **_: str) -> bytes:
+    def static(self, rest: Sequence[str], query: Mapping[str, str]) -> bytes:
         request, response = cherrypy.serving.request, cherrypy.serving.response
         _allow(request, "GET", "HEAD")
         found = self._files.find("/".join(rest))
@@ -382,46 +372,18 @@ class _NotAllowed(Exception):
     """The method is none that this path knows."""
 
 
-def problem(wrong: Exception) -> tuple[int, dict[str, str]]:
-    """Return the status and the words for what an operation refused."""
-    match wrong:
-        case ConfigError(cure=cure):
-            return 400, {"what": str(wrong), "cure": cure}
-        case ServiceError(code=code):
-            return code if 400 <= code <= 599 else 422, {"what": str(wrong), "cure": ""}
-        case PeerError():
-            return 502, {"what": str(wrong), "cure": ""}
-        case TimeoutError():
-            return 504, {"what": str(wrong), "cure": ""}
-        case OSError():
-            return 502, {"what": wrong.strerror or str(wrong), "cure": ""}
-    return 500, {"what": f"a mistake in the console itself: {type(wrong).__name__}", "cure": f"{DEBUG}=1 shows where"}
-
-
-def language(environ: Environ) -> str:
-    """Return the language of the page: what was chosen, else what the browser likes best (RFC 9110, 12.5.4)."""
-    for one in str(environ.get("HTTP_COOKIE", "")).split(";"):
-        name, _, value = one.strip().partition("=")
-        if name == "lang" and value in LANGUAGES:
-            return value
-    best, weight = LANGUAGES[0], 0.0
-    for item in str(environ.get("HTTP_ACCEPT_LANGUAGE", "")).split(",")[:20]:
-        tag, _, quality = item.strip().partition(";")
-        try:
-            q = float(quality.partition("=")[2]) if "=" in quality else 1.0
-        except ValueError:
-            continue
-        if tag.lower().partition("-")[0] in LANGUAGES and q > weight:
-            best, weight = tag.lower().partition("-")[0], q
-    return best
-
-
 def _only(rest: Iterable[str]) -> str:
     """Return the one segment behind a page's own, "" without. Raises: ServiceError (404) for more."""
     segments = [segment for segment in rest if segment]
     if len(segments) > 1:
         raise ServiceError("there is no such page", code=404)
     return segments[0] if segments else ""
+
+
+def _none(rest: Sequence[str]) -> None:
+    """Raises: ServiceError (404) for anything behind a page's own address."""
+    if any(rest):
+        raise ServiceError("there is no such page", code=404)
 
 
 def _first(value: Any) -> str:
@@ -444,29 +406,3 @@ def _json_of(raw: bytes, kind: str) -> Mapping[str, Any]:
 def _allow(request: Any, *methods: str) -> None:
     if request.method not in methods:
         raise _NotAllowed(frozenset(methods))
-
-
-class _Static:
-    """Files of one folder, read once: they are few, small, and our own."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._held: dict[str, tuple[float, tuple[bytes, str, str]]] = {}
-        self._known = {
-            path.relative_to(folder).as_posix(): path
-            for path in (folder.rglob("*") if folder.is_dir() else ())
-            if path.is_file() and path.suffix in TYPES
-        }
-
-    def find(self, name: str) -> tuple[bytes, str, str] | None:
-        """Return content, type and entity tag. Only names that were found in the folder are known."""
-        path = self._known.get(name)
-        if path is None:
-            return None
-        changed = path.stat().st_mtime
-        held = self._held.get(name)
-        if held is None or held[0] != changed:
-            content = path.read_bytes()
-            tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
-            held = self._held[name] = (changed, (content, TYPES[path.suffix], tag))
-        return held[1]

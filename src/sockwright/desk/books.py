@@ -9,7 +9,7 @@ from typing import Any
 
 from sockwright.errors import ConfigError, ServiceError
 from sockwright.services import book_files
-from sockwright.services.codebook import PREFIX, Book, Shelf, entry_of, nfc, table_of
+from sockwright.services.books import PREFIX, Book, Shelf, entry_of, nfc, table_of
 from sockwright.stores import Change, Follower, Stale, Store
 
 # How often a change is tried again when somebody else changes the same book.

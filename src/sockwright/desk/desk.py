@@ -21,8 +21,8 @@ from sockwright.desk.people import BenchPeople
 from sockwright.errors import ServiceError
 from sockwright.faults.profiles import PROFILES
 from sockwright.journal.transcript import Transcript
-from sockwright.services.codebook import Shelf
-from sockwright.services.people import Registry
+from sockwright.services.books import Shelf
+from sockwright.services.presence import Registry
 from sockwright.workbench import Listening, Workbench
 
 T = TypeVar("T")

@@ -51,11 +51,11 @@ def send(asked: Mapping[str, Any]) -> dict[str, Any]:
         handed = send_letter(
             endpoint, letter, user=_text(asked, "user"), password=_text(asked, "password"), wait=WAIT, heard=heard
         )
-    except ValueError as wrong:
-        raise ServiceError(str(wrong), code=400) from None
     except (ServiceError, PeerError, OSError) as wrong:
         words = getattr(wrong, "strerror", None) or str(wrong) or type(wrong).__name__
         return told | {"error": {"what": visible(words, 1000), "cure": ""}}
+    except ValueError as wrong:  # behind the others: a certificate that is not trusted is one as well
+        raise ServiceError(str(wrong), code=400) from None
     replies = [visible(str(handed.reply), 1000), *(visible(str(one), 1000) for one in handed.refused.values())]
     refused = {visible(who, 500): visible(str(reply), 1000) for who, reply in handed.refused.items()}
     return told | {"ok": not refused, "replies": replies, "accepted": list(handed.accepted), "refused": refused}

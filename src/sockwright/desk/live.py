@@ -72,7 +72,7 @@ class Live:
         last = request.fields.get("last-event-id") or request.parameter("after")
         after = int(last) if last.isascii() and last.isdecimal() and len(last) < 19 else None
         head = Response(b"", fields=FIELDS)
-        return Stream(self._service, head, {"live": self, "feed": feed, "after": after})
+        return Stream(self._service, head, {"live": self, "feed": feed, "after": after}, endless=True)
 
     # -- waiting
 
@@ -119,7 +119,7 @@ async def _show(session: Session) -> None:
     after: int | None = session.about["after"]
     feed.viewers += 1
     try:
-        last = feed.last
+        last = feed.last if feed.is_following else await asyncio.to_thread(lambda: feed.last)
         if after is None:
             after = last
         await session.send(b"retry: %d\n: the bench is looked at\n\n" % AGAIN)

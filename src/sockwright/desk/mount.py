@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 NAME = "console"
 PORT = 7070
-LECTURE_PORT = 8099
 # Content of one request (bytes): forms of people; a codebook's file may be longer.
 BODY = 256 * 1024
 IMPORT = 16 * 1024 * 1024
@@ -124,7 +123,7 @@ class Console:
         if self._feed is None:
             from sockwright.console.feed import Feed
 
-            self._feed = Feed(self._made_desk())
+            self._feed = Feed(self._made_desk(), self._trouble)
         return self._feed
 
     def tree(self) -> Any:

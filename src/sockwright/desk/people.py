@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from sockwright.errors import ServiceError
-from sockwright.services.people import Registry
+from sockwright.services.presence import Registry
 
 
 class BenchPeople:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -41,8 +41,8 @@ class Head(NamedTuple):
         return self.status in NO_CONTENT
 
 
-def head_of(status: str, fields: Sequence[tuple[str, str]]) -> Head:
-    """Return the head that `start_response` was given. The reason phrase is ours, and so is Date.
+def head_of(status: str, fields: Iterable[tuple[str, str]]) -> Head:
+    """Return the head that a WSGI application's `start_response` was given. The reason phrase is ours, and so is Date.
 
     Raises: TypeError, ValueError where it would break the message, or speaks of the connection.
     """
@@ -51,48 +51,54 @@ def head_of(status: str, fields: Sequence[tuple[str, str]]) -> Head:
     found = _STATUS.fullmatch(status)
     if found is None:
         raise ValueError(f"{status[:60]!r} is no status; write it like '200 OK', from 200 to 599")
-    return checked_head(int(found[1]), fields)
+    return _head(int(found[1]), [_line_of_text(name, value) for name, value in fields], strict=True)
 
 
-def checked_head(status: int, fields: Iterable[tuple[str, str]], *, lenient: bool = False) -> Head:
-    """Return the head with `fields`; a `lenient` one leaves fields about the connection out instead of refusing them.
+def lenient_head(status: int, fields: Iterable[tuple[bytes, bytes]]) -> Head:
+    """Return the head that an ASGI application says; what it says of the connection is left out.
 
-    Raises: TypeError, ValueError as `head_of`.
+    Raises: TypeError, ValueError where it would break the message.
     """
-    lines: list[bytes] = []
+    return _head(status, [_line(bytes(name), bytes(value)) for name, value in fields], strict=False)
+
+
+def _head(status: int, lines: list[bytes | int | str], *, strict: bool) -> Head:
     length: int | None = None
-    for name, value in fields:
-        line = _line(name, value)
-        if type(line) is bytes:
-            lines.append(line)
-        elif type(line) is int:
+    written: list[bytes] = []
+    for line in lines:
+        if isinstance(line, bytes):
+            written.append(line)
+        elif isinstance(line, int):
             if length is not None and length != line:
                 raise ValueError(f"two Content-Lengths are given, {length} and {line}")
             length = line
-        elif line == _CONNECTION and not lenient:
-            raise ValueError(f"{name} is about the connection, which is the server's business; leave it out")
-    return Head(status, b"".join(lines), length)
+        elif strict and line != _DATE:
+            raise ValueError(f"{line} is about the connection, which is the server's business; leave it out")
+    return Head(status, b"".join(written), length)
 
 
-_CONNECTION = "connection"
+_DATE = "date"
 
 
 @lru_cache(_REMEMBERED)
-def _line(name: str, value: str) -> bytes | int | str:
-    """Return the field line; a number for Content-Length; a word for what is not written."""
+def _line_of_text(name: str, value: str) -> bytes | int | str:
     if not isinstance(name, str) or not isinstance(value, str):
         raise TypeError(f"fields are pairs of text, not {type(name).__name__} and {type(value).__name__}")
     try:
-        line = write_field(name.encode("latin-1"), value.encode("latin-1"))
+        return _line(name.encode("latin-1"), value.encode("latin-1"))
     except UnicodeEncodeError:
         raise ValueError(
             f"the field {name!r} holds letters beyond latin-1 ({value[:60]!r}); percent-encode them, or RFC 8187"
         ) from None
-    key = name.lower()
+
+
+@lru_cache(_REMEMBERED)
+def _line(name: bytes, value: bytes) -> bytes | int | str:
+    """Return the field line; a number for Content-Length; the name, in lower case, of what is not written."""
+    line = write_field(name, value)
+    key = name.decode("ascii").lower()
     if key == "content-length":
-        if not value.isascii() or not value.isdigit() or len(value) > 18:
+        if not value.isdigit() or len(value) > 18:
             raise ValueError(f"Content-Length is {value[:60]!r}, which is no number")
         return int(value)
-    if key == "date":
-        return key
-    return _CONNECTION if key in _HOP_BY_HOP else line
+    return key if key == _DATE or key in _HOP_BY_HOP else line

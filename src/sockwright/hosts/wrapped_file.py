@@ -4,24 +4,44 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
 from typing import Any
 
 from sockwright.wire.exchange import FilePart
 
 
 class WrappedFile:
-    """A file-like object as an iterable of pieces (PEP 3333, "Optional Platform-Specific File Handling")."""
+    """A file-like object as an iterator over pieces (PEP 3333, "Optional Platform-Specific File Handling").
+
+    Frameworks wrap it once more for a range, and then seek in it.
+    """
 
     def __init__(self, filelike: Any, size: int = 64 * 1024) -> None:
         self.filelike = filelike
         self.size = size
-        if hasattr(filelike, "close"):
-            self.close = filelike.close
 
-    def __iter__(self) -> Iterator[bytes]:
-        while piece := self.filelike.read(self.size):
-            yield piece
+    def __iter__(self) -> WrappedFile:
+        return self
+
+    def __next__(self) -> bytes:
+        piece: bytes = self.filelike.read(self.size)
+        if not piece:
+            raise StopIteration
+        return piece
+
+    def seekable(self) -> bool:
+        tell = getattr(self.filelike, "seekable", None)
+        return tell is not None and bool(tell())
+
+    def seek(self, *args: int) -> int:
+        return int(self.filelike.seek(*args))
+
+    def tell(self) -> int:
+        return int(self.filelike.tell())
+
+    def close(self) -> None:
+        close = getattr(self.filelike, "close", None)
+        if close is not None:
+            close()
 
 
 def part_of(wrapped: WrappedFile, length: int | None) -> FilePart | None:

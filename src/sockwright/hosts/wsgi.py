@@ -21,7 +21,7 @@ from sockwright.protocols.routes import Answer, Call, Route, Stream
 from sockwright.session import Session
 from sockwright.transport.crew import BusyError, Crew
 from sockwright.transport.flow import Flow
-from sockwright.wire.exchange import Request, Response
+from sockwright.wire.exchange import Beginning, Request, Response
 from sockwright.wire.visible import visible_lines
 
 # Content up to so many bytes is taken; above SPOOLED it waits in a temporary file. Uploads of photos fit.
@@ -95,7 +95,7 @@ def answer_of(outcome: Outcome) -> Answer:
         # What was said until now, without having waited for it: often that is all.
         if (content := flow.whole()) is not None:
             return Response.ready(content, head.lines, head.status)
-        return Stream(_PUMP, Response.ready(b"", head.lines, head.status), {"flow": flow}, head.length)
+        return Stream(_PUMP, Beginning.of(b"", head.lines, head.status, head.length), {"flow": flow})
     if type(outcome) is Refusal:
         return refused(outcome)
     answer: Answer = outcome

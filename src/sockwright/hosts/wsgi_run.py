@@ -6,7 +6,6 @@ called --start_response--> head --first piece--> whole: settled           (its e
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Iterable, Sequence
 from contextvars import Context
 from io import BytesIO
@@ -16,7 +15,7 @@ from typing import Protocol
 from sockwright.binding import Outcome, Refusal, service_of
 from sockwright.conversation import Note
 from sockwright.hosts.environ import environ_of
-from sockwright.hosts.log import ErrorStream
+from sockwright.hosts.log import ErrorStream, trace_of
 from sockwright.hosts.replies import Head, head_of
 from sockwright.hosts.wrapped_file import WrappedFile, part_of
 from sockwright.protocols.routes import Answer, Noted, Stream
@@ -252,7 +251,7 @@ class Run:
             settle(outcome)
 
     def _failed(self, broken: BaseException) -> None:
-        trace = "".join(traceback.format_exception(broken))
+        trace = trace_of(broken)
         self._host.failed(self._request, trace)
         if self._flow is not None:
             self._flow.fail(broken)

@@ -85,6 +85,8 @@ class Transfer:
         """Read the head of the final response, if it is whole; tell whether the exchange shall go on."""
         lines = self.lines
         begin = 0
+        while begin < len(lines) and lines[begin] in _BLANK:  # before the status line: nothing, as libcurl sees it
+            begin += 1
         for _ in range(self.limits.informational + 1):
             end = begin
             while end < len(lines) and lines[end] not in _BLANK:
@@ -145,7 +147,7 @@ class Transfer:
             return now - self.begun > self.limits.first_byte
         if not self.head_at:
             return not self.read_head()
-        if not self.keep and now - self.head_at > DISCARD_TIME:
+        if (not self.keep or self.status >= 300) and now - self.head_at > DISCARD_TIME:
             self.cut = "not needed"
             return True
         return False
@@ -162,14 +164,20 @@ class Transfer:
         if self.avoid is not None and isinstance(target, tuple) and self.avoid(host, int(target[1])):
             self.avoided = host
             return pycurl.SOCKET_BAD
-        return _Lent(family, kind, protocol)
+        return _Descriptor(socket.socket(family, kind, protocol))
 
 
-class _Lent(socket.socket):
-    """A socket of which libcurl takes a duplicate; ours has no other use, and goes without a word."""
+class _Descriptor:
+    """What pycurl asks for its number, which it duplicates, and lets go."""
+
+    def __init__(self, made: socket.socket) -> None:
+        self._made = made
+
+    def fileno(self) -> int:
+        return self._made.fileno()
 
     def __del__(self) -> None:
-        self.close()
+        self._made.close()
 
 
 def parse_fields(lines: Sequence[bytes]) -> list[tuple[str, str]]:

@@ -13,13 +13,14 @@ import errno
 import http.client
 import io
 import queue
+import re
 import socket
 import ssl
 import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +33,7 @@ _THREADS = 64
 _LOST_MAX = 64  # threads that may hang in a name look-up, which nothing can break off, and be replaced
 _SWEEP = 0.1  # seconds between two looks for what has taken too long
 _PIECE = 65_536
+_VERSION = re.compile(rb"HTTP/(1\.|)[0-9](?:\.[0-9])?(?= )", re.IGNORECASE)
 
 
 class _Private(OSError):
@@ -61,6 +63,7 @@ class _Call:
     address: str = ""
     asked_at: float = 0.0
     head_at: float = 0.0
+    expires: float = 0.0  # when the certificate ends, seconds since the epoch
     needed: bool = True  # somebody wants the body
     over: str = ""  # why the watch has broken it off
 
@@ -73,15 +76,32 @@ class _Lines(io.BufferedIOBase):
         self._left = limits.head
         self.last = b"?"
         self.head = True
+        self._begun = False  # the status line has come
 
     def readline(self, limit: int | None = -1, /) -> bytes:
-        line: bytes = self._stream.readline(limit)
-        self.last = line
-        if self.head:
+        while True:
+            line: bytes = self._stream.readline(limit)
+            self.last = line
+            if not self.head:
+                return line
             self._left -= len(line)
             if self._left < 0:
                 raise _HeadTrouble("head", "")
-        return line
+            if (line := self._readable(line)) or not self.last:
+                return line
+
+    def _readable(self, line: bytes) -> bytes:
+        """Return a line of a head as `http.client` can read it, or nothing for one to pass over, as browsers do.
+
+        Its reader takes the first line that is no field for the end of the head, the length of the body and all.
+        """
+        if (version := _VERSION.match(line)) is not None:
+            self._begun = True
+            return line if version[1] == b"1." and line[:5] == b"HTTP/" else b"HTTP/1.1" + line[version.end() :]
+        if not self._begun or line in (b"\r\n", b"\n") or line[:1] in (b" ", b"\t"):
+            return line
+        name, colon, value = line.partition(b":")
+        return name.rstrip(b" \t") + colon + value if colon and b" " not in name.rstrip(b" \t") else b""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
@@ -126,7 +146,7 @@ def _response_class(limits: Limits) -> type[http.client.HTTPResponse]:
 class UrllibEngine:
     """An `Engine` on `urllib.request`."""
 
-    lacks: frozenset[str] = frozenset({"http2", "keep-alive", "certificate-dates", "broken-off look-ups"})
+    lacks: frozenset[str] = frozenset({"http2", "keep-alive", "broken-off look-ups"})
 
     def __init__(
         self,
@@ -183,6 +203,9 @@ class UrllibEngine:
                 self._calls.remove(call)
                 ended.append(exchange)
 
+    def watch(self, fd: int) -> None:
+        """Nothing: beside threads no process is forked that there would be something to hear of."""
+
     def close(self) -> None:
         for call in self._calls:
             _break_off(call, "closed")
@@ -232,7 +255,7 @@ class UrllibEngine:
                 exchange.trouble, exchange.detail = _trouble(call, exchange, wrong)
                 if call.over == "not needed":
                     exchange.trouble, exchange.detail, exchange.cut = "", "", call.over
-            exchange.address = call.address
+            exchange.address, exchange.expires = call.address, call.expires
             exchange.seconds = time.monotonic() - call.begun
             self._ended.put((call, exchange))
 
@@ -255,11 +278,15 @@ class UrllibEngine:
         exchange.status, exchange.phrase = response.status, response.reason
         exchange.version = f"HTTP/{response.version // 10}.{response.version % 10}"
         exchange.fields = [(name.lower(), _mended(value)) for name, value in response.headers.items()]
-        length = exchange.value("content-length")
-        if length and not (length.isascii() and length.isdigit()):
-            raise _HeadTrouble("not-http", f"Content-Length: {length!r:.60}")
+        lengths = {
+            part.strip() for name, value in exchange.fields if name == "content-length" for part in value.split(",")
+        }
+        if len(lengths) > 1 or not all(length.isascii() and length.isdigit() for length in lengths):
+            raise _HeadTrouble("not-http", f"Content-Length: {', '.join(sorted(lengths))!r:.60}")
+        if lengths and not response.chunked and response.length is None and call.ask.method != "HEAD":
+            response.length = int(lengths.pop()[:18])
         wish = appetite(call.ask, response.status, exchange.fields, self._limits)
-        call.needed = wish.keep > 0
+        call.needed = wish.keep > 0 and response.status < 300
         if wish.hang_up or not (wish.keep or wish.spare):  # the connection is not kept, so nothing is read for it
             exchange.cut = "not needed"
             return
@@ -285,6 +312,15 @@ class UrllibEngine:
             connection.response_class = self._response
             # What urllib3 relies on, too: the one place where `http.client` connects.
             connection._create_connection = lambda *address: self._dial(call, *address)  # type: ignore[attr-defined]
+            plain = connection.connect
+
+            def connect() -> None:
+                plain()
+                call.phase, call.asked_at = "head", time.monotonic()
+                if isinstance(connection.sock, ssl.SSLSocket):
+                    call.expires = _end_of(connection.sock.getpeercert() or {})
+
+            connection.connect = connect  # type: ignore[method-assign]
             return connection
 
         return make
@@ -335,6 +371,14 @@ class _Secure(urllib.request.HTTPSHandler):
 
     def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
         return self.do_open(self._make, req)
+
+
+def _end_of(certificate: Mapping[str, Any]) -> float:
+    """Return when a verified certificate ends, 0 where it does not say."""
+    try:
+        return float(ssl.cert_time_to_seconds(certificate.get("notAfter", "")))
+    except ValueError:
+        return 0.0
 
 
 def _break_off(call: _Call, why: str) -> None:

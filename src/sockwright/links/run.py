@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import re
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from msgspec import Struct, field
+from msgspec.structs import replace
+
 from sockwright.errors import ConfigError
 from sockwright.links.asking import USER_AGENT, Engine
-from sockwright.links.crawler import Bounds, Crawler, Input, Source
-from sockwright.links.credentials import NO_CREDENTIALS, Credentials
+from sockwright.links.crawler import Crawler
+from sockwright.links.credentials import NO_CREDENTIALS, Credentials, masked
 from sockwright.links.fetcher import Fetcher, Settings
 from sockwright.links.local import url_of
 from sockwright.links.page import Link
@@ -24,6 +23,7 @@ from sockwright.links.policy import FAILING
 from sockwright.links.private import Avoid
 from sockwright.links.reports import Reporter, Reports, Summary
 from sockwright.links.scope import Scope, patterns
+from sockwright.links.terms import Bounds, Input, Source
 
 if TYPE_CHECKING:
     from sockwright.links.dispatch import Dispatch
@@ -33,8 +33,7 @@ if TYPE_CHECKING:
 ENGINES = ("curl", "urllib")
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(Struct, frozen=True):
     """All that a run can be told."""
 
     settings: Settings = field(default_factory=Settings)
@@ -60,6 +59,7 @@ class Options:
     resume: bool = False
     avoid: Avoid | None = None  # where nobody may be led, whoever asks
     max_age: float = 0.0  # seconds that a good result is believed without asking
+    alone: bool = False  # the process has no threads and no other work: a large run may fork a second one
 
 
 def engine_of(options: Options) -> Engine:
@@ -127,6 +127,8 @@ def _key(names: Sequence[str], options: Options) -> str:
     """Return what makes two runs the same."""
     bounds = options.bounds
     parts = (sorted(names), bounds.recursive, bounds.depth, options.scope, options.include, options.exclude)
+    import hashlib
+
     return hashlib.sha256(repr(parts).encode("utf-8", "replace")).hexdigest()
 
 
@@ -186,6 +188,9 @@ class _Stoppable(Protocol):
 @contextlib.contextmanager
 def _stopped_by_signals(who: _Stoppable) -> Iterator[None]:
     """Let Ctrl-C and SIGTERM end the run at the next turn, so that nothing is left half done; a second one at once."""
+    import signal
+    import threading
+
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -219,7 +224,8 @@ def check(
     """
     begun = clock()
     engine = engine or engine_of(options)
-    fetcher = Fetcher(engine, options.settings, credentials=options.credentials)
+    may_fork = options.alone and options.engine == "curl"
+    fetcher = Fetcher(engine, options.settings, credentials=options.credentials, may_fork=may_fork)
     reports = Reports(reporters, options.failing)
     source: Source = fetcher
     shared = _dispatch(names, options, remark) if options.shared else None
@@ -251,6 +257,7 @@ def check(
             whole = crawler.run(inputs)
     finally:
         engine.close()
+        fetcher.close()
         if mail is not None:
             mail.close()
         if shared is not None:
@@ -262,6 +269,7 @@ def check(
     for name, verdict in crawler.starts():
         # An input is nobody's link; it only gets a line when there is something to say of it.
         if verdict.kind not in ("ok", "redirected", "flaky"):
+            name = masked(name)
             link = Link(raw=name, url=name, line=0, column=0, origin="input", text="", follow=True)
             crawler.tally.classes[verdict.kind] = crawler.tally.classes.get(verdict.kind, 0) + 1
             crawler.tally.links += 1

@@ -196,7 +196,7 @@ class Http(Dialogue):
         elif self._held and not self._waits:
             words = f"the stream ended inside a head: {self._held[-60:]!r}"
             self._refuse(PeerError(words, section="RFC 9112, 8", offset=self._received), out, now)
-        elif not self._waits:
+        elif not self._waits or (self._stream is not None and self._stream.stream.endless):
             self._close(out)
         return out
 
@@ -216,10 +216,15 @@ class Http(Dialogue):
         self._answer(self._handled(call.then, outcomes[0], out), request, self._closes, out, now)
         return self._go_on(out, now)
 
-    def said(self, data: bytes, now: float) -> Actions:
-        stream = self._stream
-        if stream is None or self._over:
+    def said(self, data: bytes | Response, now: float) -> Actions:
+        stream, request = self._stream, self._request
+        if stream is None or request is None or self._over:
             return NOTHING
+        if type(data) is Response and not stream.begun:
+            self._stream = None
+            out: list[Action] = []
+            self._respond(data, request, self._closes, out, now)
+            return self._go_on(out, now)
         try:
             coded = stream.say(data, now)
         except ValueError as wrong:

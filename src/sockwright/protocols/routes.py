@@ -42,15 +42,17 @@ class Stream:
 
     With `head`, its status and fields go out at once and its content is the first piece. Without, the first thing
     the session sends must be a head: `HTTP/1.1 200 OK`, field lines, an empty line; content may follow in the same
-    bytes. A Content-Length among the fields is kept to, else the answer is chunked (HTTP/1.0: ends with the stream).
+    bytes; or a `Beginning`. A Content-Length is kept to, else the answer is chunked (HTTP/1.0: ends with the stream).
+    What it says by `Session.answer`, a `Response`, is the whole answer.
     Where the route is `early`, the request's content is what the session receives. `about` goes to the session,
-    together with the request (`session.about["request"]`).
+    together with the request (`session.about["request"]`). A half-close of the peer's does not end it, unless it is
+    `endless`: nobody waits for the end of what has none, so that is somebody who has left.
     """
 
     service: Service
     head: Response | None = None
     about: Mapping[str, object] = field(default_factory=dict)
-    length: int | None = None  # bytes of content that are promised, beside a `head`
+    endless: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

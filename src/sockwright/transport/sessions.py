@@ -33,7 +33,7 @@ class StreamSession:
         self._ended = False
         self._woken = False
         self._lost: Callable[[], object] | None = None
-        self._loop = asyncio.get_running_loop()
+        self._loop = stream.staff.loop  # asking for the running one is a system call before Python 3.12
         self._waiter: asyncio.Future[None] | None = None
 
     @property
@@ -64,8 +64,19 @@ class StreamSession:
             self._stream.eased()
         return frame
 
-    async def send(self, data: bytes) -> None:
+    async def send(self, data: Any) -> None:
         """Send `data` as one frame; wait while the peer does not read.
+
+        Raises: ConnectionError when the peer is gone.
+        """
+        self.say(data)
+        if self._stream.choked:
+            await self._stream.writable()
+        else:
+            await asyncio.sleep(0)  # a service that only sends must not keep the loop from everybody else
+
+    def say(self, data: Any) -> None:
+        """The same without waiting.
 
         Raises: ConnectionError when the peer is gone.
         """
@@ -74,10 +85,14 @@ class StreamSession:
             raise ConnectionResetError(f"{stream.peer} is gone")
         stream.last = now = time()
         stream.perform(stream.conversation.said(data, now))
-        if stream.choked:
-            await stream.writable()
-        else:
-            await asyncio.sleep(0)  # a service that only sends must not keep the loop from everybody else
+
+    def answer(self, answer: Any) -> None:
+        """Say `answer` as the whole of it; the session is over with that.
+
+        Raises: ConnectionError when the peer is gone.
+        """
+        self._ended = True
+        self._stream.answer_session(self, answer)
 
     async def close(self) -> None:
         """End the connection after what was sent (FIN)."""

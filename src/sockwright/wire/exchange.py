@@ -238,6 +238,25 @@ class Response:
         return f"<Response {self.status}, {self.length} B>"
 
 
+class Beginning(Response):
+    """A head, and perhaps the first content, of an answer whose rest comes piece by piece.
+
+    `promised` is the length of the whole in bytes, None where nobody knows it yet.
+    """
+
+    __slots__ = ("promised",)
+    promised: int | None
+
+    @classmethod
+    def of(cls, content: bytes, lines: bytes, status: int, promised: int | None) -> Beginning:
+        """Return a beginning whose field lines were written before."""
+        made = cls.__new__(cls)
+        made.parts = ()
+        made.content, made.lines, made.status, made.length, made.whole = content, lines, status, len(content), b""
+        made.promised = promised
+        return made
+
+
 # Told by the content or by the conversation; a second one would break the message.
 _NOT_YOURS = re.compile(rb"^(content-length|transfer-encoding|connection|date):", re.IGNORECASE | re.MULTILINE)
 _TYPE = re.compile(rb"^content-type:", re.IGNORECASE | re.MULTILINE)

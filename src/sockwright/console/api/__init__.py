@@ -136,8 +136,8 @@ class Table:
 
 def operations() -> Sequence[Operation]:
     """Return the whole table."""
-    from sockwright.console import openapi
     from sockwright.console.api import anatomy, books, calls, checks, connections, events, faults, mails, people, state
+    from sockwright.console.openapi import OPERATIONS as OWN
 
-    rooms = (state, events, connections, anatomy, calls, people, books, mails, checks, faults, openapi)
-    return tuple(one for room in rooms for one in room.OPERATIONS)
+    rooms = (state, events, connections, anatomy, calls, people, books, mails, checks, faults)
+    return (*(one for room in rooms for one in room.OPERATIONS), *OWN)
