@@ -77,9 +77,9 @@ def options_of(inputs: tuple[str, ...], flags: dict[str, Any]) -> Options:
 
 def avoided() -> Avoid | None:
     """Return where nobody is led: to the consoles of this machine, which would take the checker for a guest."""
-    from sockwright.desk.consoles import avoided
+    from sockwright.desk import consoles
 
-    return avoided()
+    return consoles.avoided()
 
 
 def shared_store(text: str | None) -> str:
