@@ -33,8 +33,9 @@ from sockwright.protocols.refusals import LIMITS, nowhere, refused, unreadable
 from sockwright.protocols.routes import SPOOLED, Answer, Call, Noted, Route, Spool, Stream
 from sockwright.protocols.site import Limits, Site
 from sockwright.protocols.streaming import Streaming
+from sockwright.protocols.websocket import WebSocket
 from sockwright.wire.content import ChunkedReader, ContentReader, LengthReader
-from sockwright.wire.exchange import FilePart, Request, Response
+from sockwright.wire.exchange import Beginning, FilePart, Request, Response
 from sockwright.wire.http1 import NO_CONTENT
 from sockwright.wire.requests import check_beginning
 
@@ -81,6 +82,7 @@ class Http(Dialogue):
         "_said_all",
         "_since",
         "_site",
+        "_socket",
         "_spool",
         "_stream",
         "_ticket",
@@ -110,6 +112,7 @@ class Http(Dialogue):
         self._call: Call | None = None  # its outcome is waited for ...
         self._ticket = 0  # ... under this number
         self._stream: Streaming | None = None  # its session says the answer
+        self._socket: WebSocket | None = None  # what is spoken since that answer
 
     # -- events
 
@@ -171,6 +174,8 @@ class Http(Dialogue):
             return out
         if self._over:
             return NOTHING
+        if self._socket is not None:
+            return self._socketed(self._socket.feed(data, now))
         if self._again:
             self._held += data
             return NOTHING
@@ -188,6 +193,8 @@ class Http(Dialogue):
         out: list[Action] = []
         if self._over or self._again:
             return NOTHING  # what is owed is answered first
+        if self._socket is not None:
+            return self._socketed(self._socket.half_closed())
         if self._content is not None:
             try:
                 self._content.end_of_stream()
@@ -220,6 +227,10 @@ class Http(Dialogue):
         stream, request = self._stream, self._request
         if stream is None or request is None or self._over:
             return NOTHING
+        if self._socket is not None:
+            return self._socketed(self._socket.said(data, now)) if isinstance(data, bytes) else NOTHING
+        if type(data) is Beginning and data.status == 101 and stream.stream.upgrades and not stream.begun:
+            return self._switch(stream, data, now)
         if type(data) is Response and not stream.begun:
             self._stream = None
             out: list[Action] = []
@@ -231,10 +242,30 @@ class Http(Dialogue):
             return self._give_up(failure(wrong), now)
         return (coded,) if coded else NOTHING
 
+    def _switch(self, stream: Streaming, head: Beginning, now: float) -> Actions:
+        """From here on WebSocket is spoken; what came ahead of that counts already."""
+        stream.begun = True
+        self._socket = WebSocket(now, self._received - len(self._held))
+        out: list[Action] = [self._site.start(head.status, now) + head.lines + b"\r\n"]
+        if self._held:
+            held, self._held = self._held, b""
+            out += self._socket.feed(held, now)
+        return self._socketed(out)
+
+    def _socketed(self, actions: Actions) -> Actions:
+        """Keep what the WebSocket says about time and end."""
+        assert self._socket is not None
+        self.deadline = self._socket.deadline
+        self.congested = False
+        self._over = self._socket.over
+        return actions
+
     def session_ended(self, failure: Refusal | None, now: float) -> Actions:
         stream = self._stream
         if stream is None or self._over:
             return NOTHING
+        if self._socket is not None:
+            return self._socketed(self._socket.ended(now, failed=failure is not None))
         if failure is None and not stream.begun:
             failure = Refusal("the service said nothing", 500)
         if failure is None and stream.broken:
@@ -253,6 +284,8 @@ class Http(Dialogue):
         self.deadline = None
         limits = self._site.limits
         out: list[Action] = []
+        if self._socket is not None and not self._over:
+            return self._socketed(self._socket.expired(now))
         if self._over or self._waits or self._again:
             return NOTHING
         if self._content is not None:
@@ -267,6 +300,8 @@ class Http(Dialogue):
 
     def stopping(self, now: float) -> Actions:
         """An answer on its way still goes out; who has not said a whole request yet is not waited for."""
+        if self._socket is not None:
+            return self._socketed(self._socket.stopping(now))
         if self._waits:
             self._closes = True
             return NOTHING
@@ -516,7 +551,7 @@ class Http(Dialogue):
         out.append(Begin(answer.service, {**answer.about, "request": request}))
         out += [Tell(piece) for piece in self._pieces if piece]
         self._pieces = []
-        if request.whole:
+        if request.whole and not answer.upgrades:
             out.append(Tell(b""))
 
     def _respond(self, response: Response, request: Request, closes: bool, out: list[Action], now: float) -> int:

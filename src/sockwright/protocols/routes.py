@@ -51,6 +51,7 @@ class Stream:
     service: Service
     head: Response | None = None
     about: Mapping[str, object] = field(default_factory=dict)
+    upgrades: bool = False  # it may say a `Beginning` with 101, and what follows is WebSocket
 
 
 @dataclass(frozen=True, slots=True, eq=False)
