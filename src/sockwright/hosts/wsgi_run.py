@@ -47,6 +47,10 @@ async def _nothing(session: Session) -> None:
 _HEAD_ALONE = service_of(_nothing)
 
 
+# What the client is told of a failure; the developer is told the rest.
+FAILED = Response("the application failed; the log of the server tells how\n", 500)
+
+
 class Streamed:
     """An answer that has begun and not ended. Whoever does not want it says `abandon`."""
 
@@ -61,7 +65,7 @@ class Streamed:
 
 
 class Run:
-    """A job for the crew. `settle` is told what came of it, once: a Response, a Streamed, or a Refusal."""
+    """A job for the crew. `settle` is told what came of it, once: an answer, a Streamed, or a Refusal."""
 
     __slots__ = ("_flow", "_head", "_host", "_left", "_member", "_over", "_request", "_settle", "settled")
 
@@ -256,8 +260,8 @@ class Run:
         if self._flow is not None:
             self._flow.fail(broken)
         else:
-            words = "the application failed; the log of the server tells how"
-            self._answer(Refusal(words, 500, trace))
+            about = {"message": f"{type(broken).__name__}: {broken}", "trace": trace}
+            self._answer(Noted(Note("failed", about), FAILED))
 
 
 def _checked(piece: bytes) -> bytes:
