@@ -18,6 +18,7 @@ from sockwright.binding import service_of
 from sockwright.hosts.asgi_exchange import Exchange
 from sockwright.hosts.asgi_websocket import WebSocketExchange, asks_for_one, refused, websocket_scope
 from sockwright.hosts.log import to_stderr, trace_of
+from sockwright.hosts.replies import FAILED
 from sockwright.hosts.scope import http_scope
 from sockwright.protocols.refusals import nowhere
 from sockwright.protocols.routes import Answer, Route, Stream
@@ -33,7 +34,6 @@ Application = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None
 # Content up to so many bytes is taken: the application gets it piece by piece, none of it is kept here.
 BODY = 64 * 1024 * 1024
 
-_FAILED = Response("the application failed; the log of the server tells how\n", 500)
 _SILENT = Response("the application ended without an answer; the log of the server tells more\n", 500)
 
 
@@ -95,7 +95,7 @@ class Asgi:
         except Exception as broken:  # somebody else's code; the journal learns of it by the raise below
             self._say(visible_lines(f"WebSocket {request.target} failed in the application:\n{trace_of(broken)}"))
             if not exchange.answered and not exchange.gone:
-                session.answer(_FAILED)
+                session.answer(FAILED)
             raise
         finally:
             session.when_gone(_nothing)
@@ -119,7 +119,7 @@ class Asgi:
             trace = trace_of(broken)
             self._say(visible_lines(f"{request.method} {request.target} failed in the application:\n{trace}"))
             if not exchange.begun and not exchange.gone:
-                session.answer(_FAILED)
+                session.answer(FAILED)
             raise
         finally:
             exchange.over()

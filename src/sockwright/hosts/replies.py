@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
+from sockwright.wire.exchange import Response
 from sockwright.wire.fields import write_field
 from sockwright.wire.http1 import NO_CONTENT
 
@@ -25,6 +26,8 @@ _HOP_BY_HOP = frozenset(
     }
 )
 _STATUS = re.compile(r"([2-5][0-9][0-9])(?: [\t\x20-\x7e\x80-\xff]*)?")
+# What the client is told of a failure; the developer is told the rest.
+FAILED = Response("the application failed; the log of the server tells how\n", 500)
 # Lines of fields that are remembered: an application says the same ones again and again.
 _REMEMBERED = 512
 

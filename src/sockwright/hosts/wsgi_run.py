@@ -16,7 +16,7 @@ from sockwright.binding import Outcome, Refusal, service_of
 from sockwright.conversation import Note
 from sockwright.hosts.environ import environ_of
 from sockwright.hosts.log import ErrorStream, trace_of
-from sockwright.hosts.replies import Head, head_of
+from sockwright.hosts.replies import FAILED, Head, head_of
 from sockwright.hosts.wrapped_file import WrappedFile, part_of
 from sockwright.protocols.routes import Answer, Noted, Stream
 from sockwright.session import Session
@@ -45,10 +45,6 @@ async def _nothing(session: Session) -> None:
 
 
 _HEAD_ALONE = service_of(_nothing)
-
-
-# What the client is told of a failure; the developer is told the rest.
-FAILED = Response("the application failed; the log of the server tells how\n", 500)
 
 
 class Streamed:
