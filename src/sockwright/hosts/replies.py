@@ -57,12 +57,34 @@ def head_of(status: str, fields: Iterable[tuple[str, str]]) -> Head:
     return _head(int(found[1]), [_line_of_text(name, value) for name, value in fields], strict=True)
 
 
+def remembered_head(status: str, fields: Iterable[tuple[str, str]]) -> Head:
+    """The same, by a look-up where these very words came before."""
+    pairs = tuple(fields)
+    try:
+        return _remembered(status, pairs)
+    except TypeError:  # lists for pairs cannot be looked up; whatever else is wrong is said again
+        return head_of(status, pairs)
+
+
 def lenient_head(status: int, fields: Iterable[tuple[bytes, bytes]]) -> Head:
     """Return the head that an ASGI application says; what it says of the connection is left out.
 
     Raises: TypeError, ValueError where it would break the message.
     """
     return _head(status, [_line(bytes(name), bytes(value)) for name, value in fields], strict=False)
+
+
+def remembered_lenient_head(status: int, fields: Iterable[tuple[bytes, bytes]]) -> Head:
+    """The same, by a look-up where these very words came before."""
+    pairs = tuple(fields)
+    try:
+        return _remembered_lenient(status, pairs)
+    except TypeError:
+        return lenient_head(status, pairs)
+
+
+_remembered = lru_cache(_REMEMBERED)(head_of)
+_remembered_lenient = lru_cache(_REMEMBERED)(lenient_head)
 
 
 def _head(status: int, lines: list[bytes | int | str], *, strict: bool) -> Head:

@@ -16,7 +16,7 @@ from sockwright.binding import Outcome, Refusal, service_of
 from sockwright.conversation import Note
 from sockwright.hosts.environ import environ_of
 from sockwright.hosts.log import ErrorStream, trace_of
-from sockwright.hosts.replies import FAILED, Head, head_of
+from sockwright.hosts.replies import FAILED, Head, remembered_head
 from sockwright.hosts.wrapped_file import WrappedFile, part_of
 from sockwright.protocols.routes import Answer, Noted, Stream
 from sockwright.session import Session
@@ -144,7 +144,7 @@ class Run:
                 exc_info = None  # no circle through this frame
         elif self._head is not None:
             raise AssertionError("start_response was called twice; only with exc_info may it be")
-        self._head = head = head_of(status, fields)
+        self._head = head = remembered_head(status, fields)
         self._left = -1 if head.length is None else head.length
         return self._write_now
 

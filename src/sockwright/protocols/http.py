@@ -39,6 +39,7 @@ from sockwright.wire.exchange import Beginning, Request, Response
 from sockwright.wire.requests import check_beginning
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+END = Tell(b"")  # of a request's content
 # Empty lines that are forgiven before a request line (RFC 9112, 2.2: one at least).
 EMPTY_LINES = 4
 # Answers to pipelined requests are made ahead up to so many bytes; then the peer must take some of them first.
@@ -459,7 +460,7 @@ class Http(Dialogue):
         self._since = 0.0
         self._pieces = content.complete()
         if self._stream is not None:
-            out.append(Tell(b""))
+            out.append(END)
         elif not early:
             self._answer(self._handled(content.route.handler, request, out), request, self._closes, out, now)
         return content.rest
@@ -520,7 +521,7 @@ class Http(Dialogue):
         out += [Tell(piece) for piece in came if piece]
         self._pieces = []
         if request.whole and not answer.upgrades:
-            out.append(Tell(b""))
+            out.append(END)
 
     def _respond(self, response: Response, request: Request, closes: bool, out: list[Action], now: float) -> int:
         """Write one answer; return how many bytes of memory it takes until it is sent."""
