@@ -145,6 +145,15 @@ class Driver:
                 else:
                     pending.append(action)
                 continue
+            if type(action) is Begin or type(action) is Tell:  # the commonest beside bytes
+                if pending is not None:
+                    self.send(pending[0] if len(pending) == 1 else b"".join(pending))
+                    pending = None
+                if type(action) is Begin:
+                    self.begin(action)
+                elif type(action) is Tell:
+                    self.tell(action.data)
+                continue
             if type(action) is Send:
                 self.send_file(action, b"".join(pending) if pending is not None else b"")
                 pending = None
