@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
+from threading import get_ident
 from time import time
 from typing import Any, Protocol
 
@@ -40,6 +41,7 @@ class Staff:
         self._loop = asyncio.get_running_loop()
         self._crossing: deque[tuple[Callable[[Outcome], None], Outcome]] = deque()  # settled in other threads
         self._crossing_begun = False
+        self._thread = get_ident()
         self.turn = Turn(self._loop, bug)
         self.workers = Workers(
             asyncio.get_running_loop(), most=limits.workers, waiting=limits.calls_waiting, limit=limits.call
@@ -56,13 +58,16 @@ class Staff:
             self.workers.submit(service, batch, done)
 
     def _begin(self, service: Service, batch: Sequence[Arguments], done: Done) -> None:
-        """Call a service that tells its outcome later, from a thread of its own; the last outcome ends the batch."""
+        """Call a service that tells its outcome later, from any thread; the last outcome ends the batch."""
         outcomes: list[Outcome] = []
 
         def settle(outcome: Outcome) -> None:
             self._crossing.append((finish, outcome))
             if not self._crossing_begun:  # one wake-up of the loop for all that is settled until it looks
                 self._crossing_begun = True
+                if get_ident() == self._thread:
+                    self._loop.call_soon(self._cross)
+                    return
                 try:
                     self._loop.call_soon_threadsafe(self._cross)
                 except RuntimeError:  # the loop is closed: nobody waits any more
@@ -85,12 +90,18 @@ class Staff:
     def _cross(self) -> None:
         self._crossing_begun = False
         crossing = self._crossing
-        while crossing:
-            finish, outcome = crossing.popleft()
-            try:
-                finish(outcome)
-            except Exception as wrong:  # noqa: BLE001 - one connection's trouble must not end all others
-                self._bug(wrong)
+        turn = self.turn
+        turn.running = True  # all that is said to it goes out together, as in a turn
+        try:
+            while crossing:
+                finish, outcome = crossing.popleft()
+                try:
+                    finish(outcome)
+                except Exception as wrong:  # noqa: BLE001 - one connection's trouble must not end all others
+                    self._bug(wrong)
+        finally:
+            turn.running = False
+            turn.flush()
 
     async def _await(self, service: Service, batch: Sequence[Arguments], done: Done) -> None:
         outcomes: list[Outcome] = []
