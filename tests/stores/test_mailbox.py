@@ -147,11 +147,11 @@ def test_a_disk_that_takes_nothing_is_a_refusal_and_not_the_end(tmp_path: Path) 
     box = FileMailbox(tmp_path / "m.db")
     keep(box, mail("one"))
     other = sqlite3.connect(tmp_path / "m.db", isolation_level=None)
-    other.execute("ALTER TABLE content RENAME TO away")
+    other.execute("ALTER TABLE mail RENAME TO away")
     refused = keep(box, mail("two"))
     assert isinstance(refused, Refusal)
     assert refused.code == 503
-    other.execute("ALTER TABLE away RENAME TO content")
+    other.execute("ALTER TABLE away RENAME TO mail")
     other.close()
     assert keep(box, mail("three")) == 2
     assert [one.subject for one in box.find()] == ["three", "one"]

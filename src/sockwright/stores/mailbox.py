@@ -14,7 +14,7 @@ from typing import Protocol
 from sockwright import config
 from sockwright.binding import Refusal
 from sockwright.wire.mail import Mail
-from sockwright.wire.mime import headline_of
+from sockwright.wire.mime import Headline, headline_of
 
 # Called with the mail's number, or the Refusal that it ended in; from any thread.
 Done = Callable[[int | Refusal], None]
@@ -63,10 +63,8 @@ class Query:
 EVERYTHING = Query()
 
 
-def entry_of(number: int, mail: Mail) -> Entry:
+def entry_of(number: int, mail: Mail, head: Headline, size: int) -> Entry:
     """Return the line for a mail that was given `number`."""
-    head = headline_of(mail.content)
-    size = len(mail.content)
     return Entry(
         number,
         mail.received,
@@ -83,10 +81,9 @@ def entry_of(number: int, mail: Mail) -> Entry:
     )
 
 
-def searched(entry: Entry) -> tuple[str, str, str]:
-    """Return what a query looks at: to, sender, subject, without their case."""
-    to = "\n".join((*entry.recipients, entry.to)).casefold()
-    return to, f"{entry.sender}\n{entry.author}".casefold(), entry.subject.casefold()
+def searched(recipients: str, sender: str, head: Headline) -> tuple[str, str, str]:
+    """Return what a query looks at: to, sender, subject, without their case. `recipients` stand one a line."""
+    return f"{recipients}\n{head.to}".casefold(), f"{sender}\n{head.author}".casefold(), head.subject.casefold()
 
 
 class Mailbox(Protocol):
@@ -96,7 +93,7 @@ class Mailbox(Protocol):
         """Keep a mail, and call `done` once it is safe, or cannot be kept. Returns at once; for any thread."""
 
     def find(self, query: Query = EVERYTHING, limit: int = 1000) -> list[Entry]:
-        """Return the mails that `query` asks for, the newest first."""
+        """Return the mails that `query` asks for, the newest first, `limit` at most (below 0: all)."""
 
     def mail(self, number: int) -> tuple[Entry, Mail] | None:
         """Return mail `number`, None where there is none."""
@@ -118,38 +115,40 @@ class MemoryMailbox:
         self._limits = limits or Limits()
         self._lock = threading.Lock()
         self._last = self._version = self._size = 0
-        self._mails: dict[int, tuple[Entry, Mail]] = {}
+        self._mails: dict[int, tuple[Entry, tuple[str, str, str], Mail]] = {}
 
     def keep(self, mail: Mail, done: Done) -> None:
+        head = headline_of(mail.content)
+        words = searched("\n".join(mail.recipients), mail.sender, head)
         with self._lock:
             self._last += 1
             self._version += 1
             number = self._last
-            self._mails[number] = (entry_of(number, mail), mail)
+            self._mails[number] = entry_of(number, mail, head, len(mail.content)), words, mail
             self._size += len(mail.content)
             while len(self._mails) > self._limits.mails or (self._size > self._limits.size and len(self._mails) > 1):
-                _, gone = self._mails.pop(next(iter(self._mails)))
-                self._size -= len(gone.content)
+                self._size -= self._mails.pop(next(iter(self._mails)))[0].size
         done(number)
 
     def find(self, query: Query = EVERYTHING, limit: int = 1000) -> list[Entry]:
-        wanted = tuple(word.casefold() for word in (query.to, query.sender, query.subject))
+        to, sender, subject = (word.casefold() for word in (query.to, query.sender, query.subject))
         found: list[Entry] = []
         with self._lock:
             held = list(self._mails.values())
-        for entry, _ in reversed(held):
-            if entry.number <= query.after or len(found) >= limit:
+        for entry, words, _ in reversed(held):
+            if entry.number <= query.after or 0 <= limit <= len(found):
                 break
-            if all(word in text for word, text in zip(wanted, searched(entry), strict=True)):
+            if to in words[0] and sender in words[1] and subject in words[2]:
                 found.append(entry)
         return found
 
     def mail(self, number: int) -> tuple[Entry, Mail] | None:
         with self._lock:
-            return self._mails.get(number)
+            held = self._mails.get(number)
+        return (held[0], held[2]) if held is not None else None
 
     def clear(self, query: Query = EVERYTHING) -> int:
-        gone = self.find(query, self._limits.mails)
+        gone = self.find(query, -1)
         with self._lock:
             for entry in gone:
                 if self._mails.pop(entry.number, None) is not None:
