@@ -1,4 +1,4 @@
-"""The mailbox, in memory and in a file: the same tests for both; then what only a file must stand."""
+"""The mailbox, in memory, in a file and in Redis: the same tests for all; then what only one of them must stand."""
 
 from __future__ import annotations
 
@@ -12,25 +12,30 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests import strangers
+from tests.redis_server import RedisServer
 from tests.sockets import until
 
 from sockwright.binding import Refusal
 from sockwright.errors import ConfigError
-from sockwright.stores.mailbox import Limits, Mailbox, MemoryMailbox, Query, open_mailbox
+from sockwright.stores import Unavailable
+from sockwright.stores.mailbox import Limits, Mailbox, Query, open_mailbox
 from sockwright.stores.mailbox_file import FileMailbox
 from sockwright.wire.mail import Mail
 
 Make = Callable[[Limits | None], Mailbox]
 
 
-@pytest.fixture(params=["memory", "file"])
+@pytest.fixture(params=["memory", "file", "redis"])
 def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
     opened: list[Mailbox] = []
+    place = {"memory": "memory", "file": str(tmp_path / "m.db")}.get(request.param)
+    if place is None:
+        place = request.getfixturevalue("empty_redis").url
 
     def open_one(limits: Limits | None = None) -> Mailbox:
-        box = MemoryMailbox(limits) if request.param == "memory" else FileMailbox(tmp_path / "m.db", limits)
-        opened.append(box)
-        return box
+        opened.append(open_mailbox(place, limits))
+        return opened[-1]
 
     yield open_one
     for box in opened:
@@ -111,6 +116,60 @@ def test_the_oldest_go_where_they_are_too_large(make: Make) -> None:
         keep(box, mail(str(n), more="x" * 1000))
     assert len(box.find()) <= 5
     assert box.find()[0].subject == "11"
+
+
+def test_a_search_goes_through_all_of_a_mailbox(make: Make) -> None:
+    box = make(None)
+    left = threading.Semaphore(0)
+    for n in range(1200):
+        box.keep(mail(f"number {n}", more="" if n % 2 else "number 3"), lambda _: left.release())
+    for _ in range(1200):
+        assert left.acquire(timeout=30)
+    assert len(box.find(limit=-1)) == 1200
+    assert [one.subject for one in box.find(limit=2)] == ["number 1199", "number 1198"]
+    assert [one.subject for one in box.find(Query(subject="number 7"), -1)][-1] == "number 7"
+    assert len(box.find(Query(subject="number 3"), -1)) == 111
+    assert [one.number for one in box.find(Query(subject="number 1"), 3)] == [1200, 1199, 1198]
+    assert box.clear(Query(subject="number 3")) == 111
+    assert len(box.find(limit=-1)) == 1089
+
+
+# -- Redis
+
+
+def test_two_nodes_share_the_mailbox_in_redis(empty_redis: RedisServer) -> None:
+    one, other = open_mailbox(empty_redis.url), open_mailbox(empty_redis.url)
+    try:
+        numbers = [keep(box, mail(subject)) for box, subject in ((one, "a"), (other, "b"), (one, "c"))]
+        assert numbers == [1, 2, 3]
+        assert [entry.subject for entry in other.find()] == ["c", "b", "a"]
+        before = one.version()
+        assert other.clear(Query(subject="b")) == 1
+        assert one.version() != before
+        assert [entry.subject for entry in one.find()] == ["c", "a"]
+    finally:
+        one.close()
+        other.close()
+
+
+def test_while_redis_is_away_mail_is_refused_and_comes_again(tmp_path: Path) -> None:
+    with RedisServer(strangers.find("redis"), tmp_path) as server:
+        box = open_mailbox(server.url)
+        assert keep(box, mail("one")) == 1
+        server.kill()
+        refused = keep(box, mail("two"))
+        assert isinstance(refused, Refusal)
+        assert refused.code == 503
+        with pytest.raises(Unavailable, match="no mailbox in Redis at 127"):
+            box.find()
+        server.start()
+        until(lambda: keep(box, mail("three")) == 2)
+        assert [entry.subject for entry in box.find()] == ["three", "one"]
+        box.close()
+    with pytest.raises(Unavailable):
+        open_mailbox(server.url)
+    with pytest.raises(ConfigError):
+        open_mailbox("redis://127.0.0.1:port/0")
 
 
 # -- the file

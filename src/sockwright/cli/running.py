@@ -128,9 +128,13 @@ def run(
     mailbox: Mailbox | None = None
     try:
         if any("mailsink" in one.services for one in postings):
-            from sockwright.stores.mailbox import open_mailbox
+            from sockwright.stores.mailbox import REDIS, open_mailbox
 
-            mailbox = open_mailbox(options.get("mailbox") or "")
+            shared = store.url if store.url.startswith(REDIS) else ""  # nodes of one bench share the mailbox too
+            try:
+                mailbox = open_mailbox(options.get("mailbox") or shared)
+            except stores.Unavailable as wrong:
+                raise manners.Stop(manners.UNREACHABLE, str(wrong), "--mailbox FILE or memory does without") from None
         options["mailbox"] = mailbox
         return loop.run(_run(postings, journal, store, show or _show_listening, move, options))
     except PortTaken as taken:

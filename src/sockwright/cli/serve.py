@@ -40,7 +40,9 @@ Examples:
 @click.option("--cors", is_flag=True, help="files: pages of other origins may read.")
 @click.option("--auth", metavar="USER:PASSWORD", help="files: for who knows these only (SOCKWRIGHT_SERVE_AUTH).")
 @click.option("--lan", is_flag=True, help="Let others on the network in, not only this machine.")
-@click.option("--mailbox", metavar="FILE|memory", help="Where mailsink keeps mail.")
+@click.option(
+    "--mailbox", metavar="FILE|URL|memory", help="Where mailsink keeps mail: a file, redis://HOST:PORT/DB, memory."
+)
 @click.option("--no-journal", is_flag=True, help="Keep what happens in memory only.")
 @click.option("--store", metavar="URL", help="Where state is kept: a file, redis://HOST:PORT/DB, memory.")
 @click.option("--ready-file", metavar="FILE", help="Write the real endpoints there (JSON) once they answer.")

@@ -66,7 +66,9 @@ Examples:
 @click.option("--idle", metavar="TIME", help="Hang up on who is silent for so long (5m).")
 @click.option("--grace", metavar="TIME", help="How long conversations may go on after SIGTERM (5s).")
 @click.option("--max-connections", type=click.IntRange(1), metavar="N", help="Connections at once.")
-@click.option("--mailbox", metavar="FILE|memory", help="Where the mail sink keeps mail.")
+@click.option(
+    "--mailbox", metavar="FILE|URL|memory", help="Where the mail sink keeps mail: a file, redis://HOST:PORT/DB, memory."
+)
 @click.option("--no-journal", is_flag=True, help="Keep what happens in memory only.")
 @click.option("--store", metavar="URL", help="Where state is kept: a file, redis://HOST:PORT/DB, memory.")
 @click.option("--ready-file", metavar="FILE", help="Write the real endpoints there (JSON) once they answer.")

@@ -1,4 +1,5 @@
-"""The mailbox: what it keeps of a mail, and the seam with its two makers, memory and a file (`mailbox_file`).
+"""The mailbox: what it keeps of a mail, and the seam with its makers: memory, a file (`mailbox_file`), Redis
+(`mailbox_redis`).
 
 A mail is acknowledged once it is kept: `keep` returns at once and tells the outcome when the mail is safe.
 """
@@ -15,6 +16,9 @@ from sockwright import config
 from sockwright.binding import Refusal
 from sockwright.wire.mail import Mail
 from sockwright.wire.mime import Headline, headline_of
+
+# How the URLs of a Redis begin.
+REDIS = ("redis://", "rediss://", "unix://")
 
 # Called with the mail's number, or the Refusal that it ended in; from any thread.
 Done = Callable[[int | Refusal], None]
@@ -89,7 +93,8 @@ def searched(recipients: str, sender: str, head: Headline) -> tuple[str, str, st
 class Mailbox(Protocol):
     """Mails by number, which never comes twice."""
 
-    def keep(self, mail: Mail, done: Done) -> None:
+    @property
+    def keep(self) -> Callable[[Mail, Done], None]:
         """Keep a mail, and call `done` once it is safe, or cannot be kept. Returns at once; for any thread."""
 
     def find(self, query: Query = EVERYTHING, limit: int = 1000) -> list[Entry]:
@@ -164,12 +169,17 @@ class MemoryMailbox:
 
 
 def open_mailbox(place: str = "", limits: Limits | None = None) -> Mailbox:
-    """Open the mailbox at `place`: a file, `memory`, or (empty) the one in the user's data folder.
+    """Open the mailbox at `place`: a file, `redis://HOST:PORT/DB`, `memory`, or (empty) the one in the user's data
+    folder.
 
-    Raises: ConfigError where it is no mailbox.
+    Raises: ConfigError where it is no mailbox; Unavailable where Redis is not there.
     """
     if place == "memory":
         return MemoryMailbox(limits)
+    if place.startswith(REDIS):
+        from sockwright.stores.mailbox_redis import RedisMailbox
+
+        return RedisMailbox(place, limits)
     from sockwright.stores.mailbox_file import FileMailbox  # sqlite3 takes 10 ms
 
     path = Path(place).expanduser() if place else config.home().data / "mail.db"

@@ -1,10 +1,7 @@
 """The mailbox in a file (SQLite, WAL, `synchronous = FULL`): every process of one user shares it.
 
 One thread writes. What comes while it waits for the disk goes into the next transaction together, so a hundred
-sessions share one wait. What is kept and how it is found again stands in `mailbox_lines`.
-
-    keep --> pending --(crowd is there, or patience is over)--> one transaction --> done(number), each
-                                                                     '-- nothing to do --> lines are written
+sessions share one wait (`mailbox_intake`). What is kept and how it is found again stands in `mailbox_lines`.
 """
 
 from __future__ import annotations
@@ -15,24 +12,19 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from queue import Empty, SimpleQueue
 from time import perf_counter
 
 from sockwright.binding import Refusal
 from sockwright.errors import ConfigError
 from sockwright.stores import mailbox_lines
-from sockwright.stores.mailbox import EVERYTHING, Done, Entry, Limits, Query
+from sockwright.stores.mailbox import EVERYTHING, Entry, Limits, Query
+from sockwright.stores.mailbox_intake import Group, Intake
 from sockwright.stores.mailbox_lines import transaction
 from sockwright.wire.mail import Mail
 
 # "Mail", in the header of the file: how we, and file(1), know it from others.
 APPLICATION = 0x4D61696C
 VERSION = 2
-# Most mails in one transaction: what it takes is what the last sender waits.
-GROUP = 512
-# As many senders as shared the last transaction come back one after the other; who comes first would else keep the
-# disk busy while all others wait. They are waited for as long as the disk took, within these seconds.
-PATIENCE = (0.0005, 0.005)
 BUSY = 5.0  # seconds
 WAL = 32 << 20  # bytes to which the log is cut back
 PAGE = 16_384  # bytes: a large mail costs two thirds of what it does in pages of 4096, a small one no more
@@ -40,8 +32,6 @@ CHECKPOINT = (16 << 20) // PAGE  # pages of the log
 # Lines are written when nothing came for so long (seconds), so many at once, and under load when so many are missing:
 # reading that many heads takes a twentieth of a second, which a search may have to wait.
 RESTS, LINES, LACKING = 0.1, 200, 5_000
-# More mails than can be pending.
-NOBODY = 1 << 62
 # Mails above the limit before the oldest go: each time costs looking at all lines.
 SLACK = 200
 
@@ -57,13 +47,8 @@ class FileMailbox:
         self._limits = limits or Limits()
         self._lock = threading.Lock()  # guards _db, which several threads read by
         self._db: sqlite3.Connection | None = None
-        self._bell: SimpleQueue[None] = SimpleQueue()
-        self._counting = threading.Lock()  # guards the next five
-        self._pending: list[tuple[Mail, Done]] = []
-        self._waiting = 0  # bytes
-        self._wanted = 1  # mails pending at which the bell rings
-        self._closing = False
-        self._writer: threading.Thread | None = None
+        self._intake = Intake(self._write, self._limits.waiting)
+        self.keep = self._intake.put
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             if not path.exists():  # a person's mail is nobody else's business
@@ -111,74 +96,32 @@ class FileMailbox:
 
     # -- writing
 
-    def keep(self, mail: Mail, done: Done) -> None:
-        size = len(mail.content)
-        with self._counting:
-            full = self._waiting + size > self._limits.waiting or self._closing
-            if not full:
-                self._waiting += size
-                self._pending.append((mail, done))
-                rings = len(self._pending) == self._wanted
-                if self._writer is None:
-                    self._writer = threading.Thread(target=self._write, name="sockwright-mailbox", daemon=True)
-                    self._writer.start()
-        if full:
-            done(Refusal("more mail is waiting for the disk than memory should hold; try again", 503))
-        elif rings:
-            self._bell.put(None)
-
     def _write(self) -> None:
         db = self._connect()
-        shelf = _Shelf(db, self._limits)
-        patience = 0.0
+        intake, shelf = self._intake, _Shelf(db, self._limits)
         try:
             while True:
-                group = self._gathered(patience, shelf.rests)
+                group = intake.take(None if shelf.rests else RESTS)
                 if group:
-                    patience = self._commit(db, group)
-                    shelf.add(group)
-                    continue
-                patience = 0.0
-                if self._closing:
+                    began = perf_counter()
+                    outcomes = self._commit(db, group)
+                    size = intake.settle(group, outcomes, perf_counter() - began)
+                    shelf.add(len(group), size)
+                elif intake.closing:
                     shelf.tidy(-1)
                     return
-                shelf.tidy()
+                else:
+                    shelf.tidy()
         finally:
             db.close()
 
-    def _gathered(self, patience: float, rests: bool) -> Sequence[tuple[Mail, Done]]:
-        """Wait for mails and take them; none when nothing came for a while, or all is over."""
-        for wait in (patience, None if rests else RESTS):
-            with self._counting:
-                enough = self._closing or len(self._pending) >= self._wanted
-            if not enough and wait != 0.0:
-                with contextlib.suppress(Empty):
-                    self._bell.get(timeout=wait)
-            with self._counting:
-                group, self._pending = self._pending[:GROUP], self._pending[GROUP:]
-                self._wanted = NOBODY if group else 1  # while the writer is at work, nobody need ring
-            if group or self._closing:
-                break
-        return group
-
-    def _commit(self, db: sqlite3.Connection, group: Sequence[tuple[Mail, Done]]) -> float:
-        """Keep a group, tell everybody, and return how long to wait for them to come again (seconds)."""
-        outcomes: Sequence[int | Refusal]
-        began = perf_counter()
+    def _commit(self, db: sqlite3.Connection, group: Group) -> Sequence[int | Refusal]:
         try:
-            outcomes = mailbox_lines.insert(db, [mail for mail, _ in group])
+            return mailbox_lines.insert(db, [mail for mail, _ in group])
         except sqlite3.Error as wrong:
-            outcomes = [Refusal(self._told(wrong), 503)] * len(group)
+            return [Refusal(self._told(wrong), 503)] * len(group)
         except Exception as wrong:  # noqa: BLE001 - whoever waits must not wait for ever
-            outcomes = [Refusal(f"the mailbox failed: {type(wrong).__name__}: {wrong}", 500)] * len(group)
-        took = perf_counter() - began
-        size = sum(len(mail.content) for mail, _ in group)
-        with self._counting:
-            self._waiting -= size
-            self._wanted = min(len(group) + len(self._pending), GROUP)
-        for (_, done), outcome in zip(group, outcomes, strict=True):
-            done(outcome)
-        return min(max(took, PATIENCE[0]), PATIENCE[1])
+            return [Refusal(f"the mailbox failed: {type(wrong).__name__}: {wrong}", 500)] * len(group)
 
     def _told(self, wrong: sqlite3.Error) -> str:
         name = getattr(wrong, "sqlite_errorname", "")
@@ -218,12 +161,7 @@ class FileMailbox:
         return value
 
     def close(self) -> None:
-        if self._writer is not None:
-            with self._counting:
-                self._closing = True
-            self._bell.put(None)
-            self._writer.join()
-            self._writer = None
+        self._intake.close()
         if self._db is not None:
             self._db.close()
             self._db = None
@@ -244,11 +182,11 @@ class _Shelf:
         """Tell whether there is nothing to do."""
         return self._lacking == 0
 
-    def add(self, group: Sequence[tuple[Mail, Done]]) -> None:
+    def add(self, count: int, size: int) -> None:
         """Count what was kept, and do what cannot wait."""
-        self._lacking += len(group)
-        self._count += len(group)
-        self._size += sum(len(mail.content) for mail, _ in group)
+        self._lacking += count
+        self._count += count
+        self._size += size
         if self._lacking > LACKING or self._is_full:
             self.tidy(self._lacking - LACKING + LINES)
 

@@ -28,7 +28,8 @@ from typing import Any, cast
 
 import msgspec
 import redis
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import RedisError as RedisError
+from redis.exceptions import ResponseError
 
 from sockwright.errors import ConfigError
 from sockwright.stores import Change, Presence, Stale, Unavailable
@@ -160,7 +161,7 @@ class RedisStore:
             self._compare(first=True)
         except RedisError as wrong:
             self._hang_up()
-            raise Unavailable(f"no Redis at {self._place()}: {_words(wrong)}") from None
+            raise Unavailable(f"no Redis at {self._place()}: {words_of(wrong)}") from None
         names = {"reader": self._read_events, "beat": self._keep_alive, "writer": self._write_jobs}
         self._threads = [
             threading.Thread(target=work, name=f"sockwright-redis-{name}", daemon=True) for name, work in names.items()
@@ -169,17 +170,7 @@ class RedisStore:
             thread.start()
 
     def _client(self, answer: float) -> Any:
-        # `Any`: redis-py's types are those of its synchronous and asynchronous clients at once.
-        try:
-            return redis.Redis.from_url(
-                self.url,
-                socket_connect_timeout=CONNECT,
-                socket_timeout=answer,
-                health_check_interval=10,
-                max_connections=32,
-            )
-        except ValueError as wrong:
-            raise ConfigError(f"--store {self.url}: {wrong}", cure="write it like redis://127.0.0.1:6379/0") from None
+        return client(self.url, answer)
 
     def _place(self) -> str:
         return self.url.rpartition("@")[2].removeprefix("redis://").removeprefix("rediss://")
@@ -206,7 +197,7 @@ class RedisStore:
         try:
             return work(self._bulk if bulk else self._quick)
         except RedisError as wrong:
-            raise Unavailable(f"Redis at {self._place()}: {_words(wrong)}") from None
+            raise Unavailable(f"Redis at {self._place()}: {words_of(wrong)}") from None
 
     def _script(self, script: str, *arguments: Any) -> Any:
         return self._ask(lambda client: client.eval(script, 1, PREFIX, *arguments))
@@ -520,7 +511,7 @@ class RedisStore:
         """Redis is away: say so once, and let every call fail at once until it is back."""
         if self._trouble or self._stop.is_set():
             return
-        self._trouble = f"Redis at {self._place()}: {_words(wrong)}"
+        self._trouble = f"Redis at {self._place()}: {words_of(wrong)}"
         self._followers.tell(lambda follower: follower.trouble(self._trouble))
         with self._lock:
             broken, self._promised = list(self._promised.values()), {}
@@ -554,7 +545,25 @@ class RedisStore:
             client.connection_pool.disconnect()
 
 
-def _words(wrong: Exception) -> str:
+def client(url: str, answer: float, what: str = "--store") -> Any:
+    """Return a connection pool to the Redis at `url` that waits `answer` seconds for each reply.
+
+    Raises: ConfigError where that is no such URL.
+    """
+    # `Any`: redis-py's types are those of its synchronous and asynchronous clients at once.
+    try:
+        return redis.Redis.from_url(
+            url,
+            socket_connect_timeout=CONNECT,
+            socket_timeout=answer,
+            health_check_interval=10,
+            max_connections=32,
+        )
+    except ValueError as wrong:
+        raise ConfigError(f"{what} {url}: {wrong}", cure="write it like redis://127.0.0.1:6379/0") from None
+
+
+def words_of(wrong: Exception) -> str:
     """Return what went wrong, in one line."""
     words = str(wrong).strip().rstrip(".") or type(wrong).__name__
     if "Connection refused" in words or "Error 111" in words:
