@@ -43,6 +43,7 @@ Examples:
 @click.option(
     "--mailbox", metavar="FILE|URL|memory", help="Where mailsink keeps mail: a file, redis://HOST:PORT/DB, memory."
 )
+@click.option("--users", metavar="FILE", help="smtp: who must log in, a line each: name:password. Else anybody may.")
 @click.option("--no-journal", is_flag=True, help="Keep what happens in memory only.")
 @click.option("--store", metavar="URL", help="Where state is kept: a file, redis://HOST:PORT/DB, memory.")
 @click.option("--ready-file", metavar="FILE", help="Write the real endpoints there (JSON) once they answer.")
@@ -50,10 +51,11 @@ Examples:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
 def command(endpoints: tuple[str, ...], service: str, **options: Any) -> None:
     """Serve SERVICE at each ENDPOINT until Ctrl-C."""
-    from sockwright.cli import running
+    from sockwright.cli import running, users
 
     settings = _settings(service, options)
     postings = [running.posting(text, service, options.get("frame"), settings=settings) for text in endpoints]
+    postings = users.with_users(postings, options.pop("users"))
     raise manners.Stop(running.run(postings, title=f"serve {service}", **options))
 
 

@@ -7,6 +7,7 @@ import binascii
 import hmac
 from collections.abc import Callable
 
+from sockwright.errors import ConfigError
 from sockwright.protocols.smtp_site import Site
 
 GIVEN_UP = b"501 5.7.0 given up, as you wish\r\n"
@@ -77,6 +78,28 @@ class Login:
                 return WRONG
         self.user = user or "-"
         return WELCOME
+
+
+def users_in(text: str) -> dict[str, str]:
+    """Return who may log in: a line each, `name:password`; empty lines and those that begin with # say nothing.
+
+    Raises: ConfigError, naming the line (never what stands in it).
+    """
+    users: dict[str, str] = {}
+    for number, line in enumerate(text.removeprefix("\ufeff").splitlines(), 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        name, colon, password = line.partition(":")
+        if not (name.strip() and colon and password):
+            raise ConfigError(f"line {number} is no name:password", cure="write a line for each, like ann:secret")
+        if name.strip() in users:
+            raise ConfigError(f"line {number}: {name.strip()!r} is there already", cure="give each name one password")
+        users[name.strip()] = password
+    if not users:
+        raise ConfigError(
+            "nobody is named there, so nobody could log in", cure="write a line for each, like ann:secret"
+        )
+    return users
 
 
 def _decoded(line: bytes) -> str | None:
