@@ -18,7 +18,9 @@ from sockwright import protocols, services
 from sockwright.binding import Service
 from sockwright.endpoint import LOOPBACK, Endpoint, Peer, parse
 from sockwright.errors import ConfigError
+from sockwright.hosts.programs import Bounds, Programs
 from sockwright.journal.journal import Journal
+from sockwright.protocols.routes import Route
 from sockwright.stores import Store
 from sockwright.stores.memory import MemoryStore
 from sockwright.transport import tls
@@ -109,6 +111,8 @@ class Workbench:
             now=time.time, sleep=self._sleep, store=store or MemoryStore(), extra=dict(extra or {})
         )
         self._offered: dict[str, Sequence[Service]] = {}
+        bounds = Bounds(threads=limits.workers, streams=limits.session_threads, answer=limits.answer)
+        self.programs = Programs(bounds)
         self._most = most_connections(limits.connections, raise_descriptor_limit())
         self._own_ports: set[int] = set()
 
@@ -123,19 +127,49 @@ class Workbench:
             self._offered[key] = services.offered(name, context)
         return self._offered[key]
 
+    async def prepare(self, posting: Posting) -> None:
+        """Let programs of others start up, where there are such among the posting's services.
+
+        Raises: ConfigError where one cannot be loaded or says that it cannot start.
+        """
+        for name in self._hosted(posting):
+            await self.programs.start(name)
+
+    def _hosted(self, posting: Posting) -> list[str]:
+        """Return the names of the posting's WSGI and ASGI applications. Raises: ConfigError."""
+        hosted = [name for name in posting.services if services.is_users(name) and self.programs.find(name)]
+        endpoint = posting.endpoint
+        if hosted and endpoint.protocol != "http":
+            words = f"{hosted[0]} is an application for the web, and {endpoint.scheme} is not HTTP"
+            raise ConfigError(words, cure=f"write http://{endpoint.authority}")
+        return hosted
+
+    def _routes_of(self, posting: Posting, hosted: Sequence[str]) -> list[Route]:
+        """Return the routes that the posting asks for, those of its applications included."""
+        routes = list(posting.extra.get("routes", ()))
+        prefix = posting.endpoint.path.partition("?")[0].rstrip("/")
+        body = posting.limits.get("body")
+        for name in hosted:
+            routes += self.programs.routes(name, prefix, body if isinstance(body, int) else None)
+        return routes
+
     def listen(self, posting: Posting, *, lan: bool = False, move: bool = False) -> Listening:
         """Listen at the posting's endpoint; with `move`, at the next free port where that one is taken.
 
         Raises: PortTaken; ConfigError where service, endpoint and protocol do not go together.
         """
         endpoint = posting.endpoint
-        offered = [service for name in posting.services for service in self.offered(name, posting.settings.get(name))]
+        hosted = self._hosted(posting)
+        named = [name for name in posting.services if name not in hosted]
+        offered = [service for name in named for service in self.offered(name, posting.settings.get(name))]
         frame = posting.frame or endpoint.options.get("frame")
         opening: Any = None
         if posting.target is None:
             # Under which names a browser may call us: who is let in by --lan knows this machine by these.
             names = (*own_names(), *lan_addresses()) if lan else ()
             extra = {"secure": endpoint.tls, "names": names, **_mail_terms(endpoint), **posting.extra}
+            if hosted:
+                extra["routes"] = self._routes_of(posting, hosted)
             opening = protocols.open_with(endpoint.protocol, protocols.Terms(offered, frame, posting.limits, extra))
         hosts = listening_hosts(endpoint.host, lan)
         port = endpoint.port
@@ -237,6 +271,7 @@ class Workbench:
             listening.server.close_door()
         await asyncio.gather(*(listening.server.stop(grace) for listening in self.listening))
         self.listening = []
+        await self.programs.stop()
 
 
 @contextlib.asynccontextmanager
@@ -334,6 +369,7 @@ class BenchThread:
 
         async def listen() -> Listening:
             assert self._bench is not None
+            await self._bench.prepare(posting)
             return self._bench.listen(posting, **options)
 
         return self._loop.call(listen())

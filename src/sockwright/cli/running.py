@@ -53,9 +53,11 @@ def posting(
     frame: str | None = None,
     extra: Mapping[str, Any] | None = None,
     settings: Mapping[str, object] | None = None,
+    limits: Mapping[str, object] | None = None,
 ) -> Posting:
-    """Return the posting for an endpoint as a person wrote it; `settings` are for the service."""
-    return Posting(parse(text), (service,), frame, extra=extra or {}, settings={service: settings} if settings else {})
+    """Return the posting for an endpoint as a person wrote it; `settings` are the service's, `limits` HTTP's own."""
+    given = {service: settings} if settings else {}
+    return Posting(parse(text), (service,), frame, limits or {}, extra or {}, settings=given)
 
 
 def lan_names(*, lan: bool) -> dict[str, object]:
@@ -69,13 +71,14 @@ def limits_of(options: Mapping[str, Any]) -> Limits:
     Raises: ConfigError naming the flag.
     """
     flags = {
-        "max_connections": "connections",
+        "connections": "max_connections",
         "idle": "idle",
-        "call_limit": "call",
+        "call": "call_limit",
+        "answer": "call_limit",
         "flow_idle": "flow_idle",
         "grace": "grace",
     }
-    given = {field: options[flag] for flag, field in flags.items() if options.get(flag) is not None}
+    given = {field: options[flag] for field, flag in flags.items() if options.get(flag) is not None}
     return config.overridden(Limits(), given)
 
 
@@ -157,6 +160,8 @@ async def _run(
             open_bench(journal, limits, trouble=manners.remark, store=store, extra=extra) as bench,
             contextlib.AsyncExitStack() as reached,
         ):
+            for each in postings:
+                await bench.prepare(each)
             for each in postings:
                 bench.listen(each, lan=lan, move=move)
             _break(bench, options)
@@ -269,7 +274,7 @@ def show_people(bench: Workbench, options: Mapping[str, Any]) -> Callable[[], No
     if options.get("quiet") or {name for one in bench.listening for name in one.posting.services} != {"people"}:
         return None
     from sockwright.cli import people_table
-    from sockwright.services.people import registry_of
+    from sockwright.services.presence import registry_of
 
     return people_table.show(registry_of(bench.context), bool(options.get("as_json")))
 

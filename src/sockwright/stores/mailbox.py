@@ -1,5 +1,5 @@
 """The mailbox: what it keeps of a mail, and the seam with its makers: memory, a file (`mailbox_file`), Redis
-(`mailbox_redis`).
+(`redis.mailbox`).
 
 A mail is acknowledged once it is kept: `keep` returns at once and tells the outcome when the mail is safe.
 """
@@ -177,7 +177,7 @@ def open_mailbox(place: str = "", limits: Limits | None = None) -> Mailbox:
     if place == "memory":
         return MemoryMailbox(limits)
     if place.startswith(REDIS):
-        from sockwright.stores.mailbox_redis import RedisMailbox
+        from sockwright.stores.redis.mailbox import RedisMailbox
 
         return RedisMailbox(place, limits)
     from sockwright.stores.mailbox_file import FileMailbox  # sqlite3 takes 10 ms

@@ -239,7 +239,7 @@ class Stream(Driver, asyncio.Protocol):
             if pipe is not None:
                 pipe.close()
         if self._session is not None:
-            self._session.tell(b"")
+            self._session.lost()
         if self._sending is not None:
             self.sent -= self._sending.close()
         self._release_writer()
@@ -585,6 +585,16 @@ class Stream(Driver, asyncio.Protocol):
             if self.is_open:
                 self.last = now = time()
                 self.perform(self.conversation.session_ended(refusal, now))
+                self.eased()
+
+    def answer_session(self, session: StreamSession, answer: object) -> None:
+        """Let `session` say its whole answer, and be over."""
+        if self._session is not session or not self.is_open:
+            raise ConnectionResetError(f"{self.peer} is gone")
+        self._session = None
+        self.last = now = time()
+        self.perform(self.conversation.said(answer, now))
+        self.eased()
 
     def tell(self, data: bytes) -> None:
         if self._session is not None:

@@ -17,12 +17,14 @@ from time import perf_counter
 from typing import Any
 
 import msgspec
+from redis.exceptions import RedisError
 
 from sockwright.binding import Refusal
 from sockwright.stores import Unavailable
 from sockwright.stores.mailbox import EVERYTHING, Entry, Limits, Query, entry_of, searched
 from sockwright.stores.mailbox_intake import Group, Intake
-from sockwright.stores.redis import PREFIX, RedisError, client, words_of
+from sockwright.stores.redis.link import client_of, words_of
+from sockwright.stores.redis.scripts import PREFIX
 from sockwright.wire.mail import Mail
 from sockwright.wire.mime import headline_of
 
@@ -137,7 +139,7 @@ class RedisMailbox:
     def __init__(self, url: str, limits: Limits | None = None) -> None:
         self.url = url
         self._limits = limits or Limits()
-        self._redis: Any = client(url, ANSWER, "--mailbox")
+        self._redis: Any = client_of(url, ANSWER, "--mailbox")
         self._keep = self._redis.register_script(_KEEP)
         self._find = self._redis.register_script(_FIND)
         self._remove = self._redis.register_script(_REMOVE)
