@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import redis
 from tests import strangers
 from tests.redis_server import RedisServer
 from tests.sockets import until
@@ -150,6 +151,26 @@ def test_two_nodes_share_the_mailbox_in_redis(empty_redis: RedisServer) -> None:
     finally:
         one.close()
         other.close()
+
+
+def test_nothing_is_left_in_redis_of_mails_that_went(empty_redis: RedisServer) -> None:
+    with redis.Redis(port=empty_redis.port) as client:
+        box = open_mailbox(empty_redis.url, Limits(mails=10))
+        left = threading.Semaphore(0)
+        for n in range(1500):
+            box.keep(mail(f"number {n}"), lambda _: left.release())
+        for _ in range(1500):
+            assert left.acquire(timeout=30)
+        assert len(box.find(limit=-1)) == 10
+        assert [entry.subject for entry in box.find(Query(subject="number 1499"))] == ["number 1499"]
+        assert box.find(Query(subject="number 14"), -1)[-1].subject == "number 1490"
+        assert client.keys("sockwright:mail:search:*") == [b"sockwright:mail:search:1"]
+        assert len(client.keys("sockwright:mail:content:*")) == 10
+        assert box.clear() == 10
+        box.close()
+        counters = [b"sockwright:mail:number", b"sockwright:mail:size", b"sockwright:mail:version"]
+        assert sorted(client.keys("*")) in ([*counters], sorted([*counters, b"sockwright:mail:lines"]))
+        assert client.get("sockwright:mail:size") == b"0"
 
 
 def test_while_redis_is_away_mail_is_refused_and_comes_again(tmp_path: Path) -> None:
