@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench import codebook, hosts, people, rpc, smtp, start, tap, tcp, udp, web, workers
+from bench import codebook, hosts, links, people, rpc, smtp, start, tap, tcp, udp, web, workers
 from bench.race import Race
 
 RACES: tuple[Race, ...] = (
@@ -21,5 +21,7 @@ RACES: tuple[Race, ...] = (
     codebook.MILLIONS,
     people.PEOPLE,
     workers.USERS,
+    links.LINKS,
+    links.HOSTS,
     start.START,
 )

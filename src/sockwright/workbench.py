@@ -36,6 +36,9 @@ from sockwright.transport.tap_datagrams import DatagramTap
 
 T = TypeVar("T")
 
+# How long what nobody watches may go on after SIGTERM (seconds): a page that looks on has nothing to finish.
+UNWATCHED_GRACE = 0.2
+
 # How far away the next free port is looked for when one is taken, and how often.
 NEXT_PORT = 100
 TRIES = 10
@@ -59,6 +62,8 @@ class Posting:
     tape: Tape | None = None  # told of every record of a tap, with all its bytes
     # What is said to a service beside its name: {"files:DIR": {"spa": True}}.
     settings: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    # Neither recorded nor broken by faults: what shows and mends a bench must not stand in its own way.
+    unwatched: bool = False
 
     @property
     def name(self) -> str:
@@ -77,6 +82,17 @@ class Listening:
     @property
     def name(self) -> str:
         return self.posting.name
+
+
+class _Unrecorded:
+    """The journal of what is not recorded."""
+
+    def append(self, record: object, /) -> None:
+        """Forget it."""
+
+    def begin(self, now: float, opened: object) -> int:
+        """There are no numbers for it."""
+        return 0
 
 
 class PortTaken(Exception):
@@ -187,7 +203,8 @@ class Workbench:
             moved = endpoint.port if endpoint.port and real != endpoint.port else 0
             listening = Listening(posting, at, server, moved)
             self.listening.append(listening)
-            self.breaking.add(posting.name, server)
+            if not posting.unwatched:
+                self.breaking.add(posting.name, server)
             return listening
         raise AssertionError("unreachable")
 
@@ -235,7 +252,7 @@ class Workbench:
             name,
             opening,
             staff=self._staff,
-            journal=self.journal,
+            journal=_Unrecorded() if posting.unwatched else self.journal,
             limits=self.limits,
             most=self._most,
             tls=context,
@@ -269,7 +286,12 @@ class Workbench:
         self._stopping.set()
         for listening in self.listening:
             listening.server.close_door()
-        await asyncio.gather(*(listening.server.stop(grace) for listening in self.listening))
+        await asyncio.gather(
+            *(
+                one.server.stop(min(grace, UNWATCHED_GRACE) if one.posting.unwatched else grace)
+                for one in self.listening
+            )
+        )
         self.listening = []
         await self.programs.stop()
 

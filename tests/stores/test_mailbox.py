@@ -90,6 +90,24 @@ def test_finding(make: Make) -> None:
     assert box.find(Query(subject="%")) == []
 
 
+def test_a_word_anywhere_bounds_and_counts(make: Make) -> None:
+    box = make(None)
+    for n in range(1, 31):
+        keep(box, mail(f"Тема {n}", f"to{n}@x", f"from{n}@y"))
+    assert box.count() == 30
+    assert [one.number for one in box.find(Query(text="ТЕМА 3"), -1)] == [30, 3]
+    assert [one.number for one in box.find(Query(text="TO30@"), -1)] == [30]
+    assert [one.number for one in box.find(Query(text="from7@", subject="тема"), -1)] == [7]
+    assert [one.number for one in box.find(Query(before=4))] == [3, 2, 1]
+    assert [one.number for one in box.find(Query(after=9, before=12, to="to1"))] == [11, 10]
+    assert box.find(Query(text="@x>\nfrom3@y"), -1) == []
+    assert box.count(Query(text="тема 2")) == 11
+    assert box.count(Query(before=11, after=5)) == 5
+    assert box.clear(Query(after=4, before=6)) == 1
+    assert box.count() == 29
+    assert box.mail(5) is None
+
+
 def test_clearing_and_numbers_that_never_come_twice(make: Make) -> None:
     box = make(None)
     for subject in ("a", "b", "ab"):

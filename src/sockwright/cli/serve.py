@@ -49,6 +49,7 @@ Examples:
 @click.option("--users", metavar="FILE", help="smtp: who must log in, a line each: name:password. Else anybody may.")
 @click.option("--no-journal", is_flag=True, help="Keep what happens in memory only.")
 @click.option("--store", metavar="URL", help="Where state is kept: a file, redis://HOST:PORT/DB, memory.")
+@click.option("--console", is_flag=True, help="Show a live page of it at port 7070, or the next one that is free.")
 @click.option("--ready-file", metavar="FILE", help="Write the real endpoints there (JSON) once they answer.")
 @click.option("--quiet", "-q", is_flag=True, help="Do not print a line per connection.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")

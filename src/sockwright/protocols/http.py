@@ -196,7 +196,7 @@ class Http(Dialogue):
         elif self._held and not self._waits:
             words = f"the stream ended inside a head: {self._held[-60:]!r}"
             self._refuse(PeerError(words, section="RFC 9112, 8", offset=self._received), out, now)
-        elif not self._waits:
+        elif not self._waits or (self._stream is not None and self._stream.stream.endless):
             self._close(out)
         return out
 

@@ -45,12 +45,14 @@ class Stream:
     bytes; or a `Beginning`. A Content-Length is kept to, else the answer is chunked (HTTP/1.0: ends with the stream).
     What it says by `Session.answer`, a `Response`, is the whole answer.
     Where the route is `early`, the request's content is what the session receives. `about` goes to the session,
-    together with the request (`session.about["request"]`).
+    together with the request (`session.about["request"]`). A half-close of the peer's does not end it, unless it is
+    `endless`: nobody waits for the end of what has none, so that is somebody who has left.
     """
 
     service: Service
     head: Response | None = None
     about: Mapping[str, object] = field(default_factory=dict)
+    endless: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

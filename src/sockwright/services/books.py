@@ -83,6 +83,10 @@ class Book:
     def __len__(self) -> int:
         return len(self.words) + len(self._odd)
 
+    def all(self) -> list[bytes]:
+        """Return all words, in no order. For any thread."""
+        return [*self.words, *self._odd]
+
     def apply(self, change: Change) -> None:
         """Take over what changed."""
         self.revision = change.revision

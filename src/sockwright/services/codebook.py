@@ -90,7 +90,7 @@ def _by_json(shelf: Shelf, line: bytes) -> bytes:
 
 def offer(context: Context) -> Sequence[Service]:
     store: Store = context.store
-    shelf = Shelf(store)
+    shelf = context.extra["codebooks"] = Shelf(store)
     join = b" ".join
 
     @service(name="codebook", blocking=False, only="line")

@@ -56,12 +56,14 @@ class Entry:
 @dataclass(frozen=True, slots=True)
 class Query:
     """Which mails: those whose recipients (or To, Cc), sender (or From) and subject hold these words, in any case.
-    `after`: only mails with a higher number."""
+    `text` may be in any of the three. `after` and `before`: only mails with a higher number, with a lower one."""
 
     to: str = ""
     sender: str = ""
     subject: str = ""
     after: int = 0
+    text: str = ""
+    before: int = 0
 
 
 EVERYTHING = Query()
@@ -90,6 +92,33 @@ def searched(recipients: str, sender: str, head: Headline) -> tuple[str, str, st
     return f"{recipients}\n{head.to}".casefold(), f"{sender}\n{head.author}".casefold(), head.subject.casefold()
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A query's words, without their case: looked for in what `searched` returns."""
+
+    to: str
+    sender: str
+    subject: str
+    text: str
+
+    @classmethod
+    def by(cls, query: Query) -> Wanted:
+        """Return what `query` wants."""
+        return cls(query.to.casefold(), query.sender.casefold(), query.subject.casefold(), query.text.casefold())
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """All that must stand somewhere."""
+        return tuple(word for word in (self.to, self.sender, self.subject, self.text) if word)
+
+    def stands_in(self, seen: tuple[str, str, str]) -> bool:
+        """Tell whether a mail of which this is searched is one of those."""
+        to, sender, subject = seen
+        if self.to not in to or self.sender not in sender or self.subject not in subject:
+            return False
+        return self.text in to or self.text in sender or self.text in subject
+
+
 class Mailbox(Protocol):
     """Mails by number, which never comes twice."""
 
@@ -99,6 +128,9 @@ class Mailbox(Protocol):
 
     def find(self, query: Query = EVERYTHING, limit: int = 1000) -> list[Entry]:
         """Return the mails that `query` asks for, the newest first, `limit` at most (below 0: all)."""
+
+    def count(self, query: Query = EVERYTHING) -> int:
+        """Return how many mails `query` asks for."""
 
     def mail(self, number: int) -> tuple[Entry, Mail] | None:
         """Return mail `number`, None where there is none."""
@@ -136,16 +168,19 @@ class MemoryMailbox:
         done(number)
 
     def find(self, query: Query = EVERYTHING, limit: int = 1000) -> list[Entry]:
-        to, sender, subject = (word.casefold() for word in (query.to, query.sender, query.subject))
+        wanted = Wanted.by(query)
         found: list[Entry] = []
         with self._lock:
             held = list(self._mails.values())
         for entry, words, _ in reversed(held):
             if entry.number <= query.after or 0 <= limit <= len(found):
                 break
-            if to in words[0] and sender in words[1] and subject in words[2]:
+            if (not query.before or entry.number < query.before) and wanted.stands_in(words):
                 found.append(entry)
         return found
+
+    def count(self, query: Query = EVERYTHING) -> int:
+        return len(self._mails) if query == EVERYTHING else len(self.find(query, -1))
 
     def mail(self, number: int) -> tuple[Entry, Mail] | None:
         with self._lock:

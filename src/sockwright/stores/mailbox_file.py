@@ -139,13 +139,23 @@ class FileMailbox:
             assert self._db is not None, "the mailbox is closed"
             yield self._db
 
-    def find(self, query: Query = EVERYTHING, limit: int = 1000) -> list[Entry]:
+    @contextlib.contextmanager
+    def _looking(self) -> Iterator[sqlite3.Connection]:
+        """Hold a connection on which lines and mails are those of one moment."""
         with self._reading() as db:
             db.execute("BEGIN")
             try:
-                return mailbox_lines.find(db, query, limit)
+                yield db
             finally:
                 db.execute("COMMIT")
+
+    def find(self, query: Query = EVERYTHING, limit: int = 1000) -> list[Entry]:
+        with self._looking() as db:
+            return mailbox_lines.find(db, query, limit)
+
+    def count(self, query: Query = EVERYTHING) -> int:
+        with self._looking() as db:
+            return mailbox_lines.count(db, query)
 
     def mail(self, number: int) -> tuple[Entry, Mail] | None:
         with self._reading() as db:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
-from sockwright.stores.mailbox import Entry, Query, entry_of, searched
+from sockwright.stores.mailbox import Entry, Query, Wanted, entry_of, searched
 from sockwright.wire.mail import Mail
 from sockwright.wire.mime import HEAD, headline_of
 
@@ -104,20 +105,31 @@ def write_lines(db: sqlite3.Connection, most: int) -> int:
     return len(lines)
 
 
+def _found_in_heads(db: sqlite3.Connection, query: Query) -> Iterator[Entry]:
+    """Yield the mails that `query` asks for among those that have no line yet, the newest first."""
+    wanted = Wanted.by(query)
+    for entry, seen in _heads(db, max(without_line(db), query.after), "DESC", -1):
+        if (not query.before or entry.number < query.before) and wanted.stands_in(seen):
+            yield entry
+
+
 def find(db: sqlite3.Connection, query: Query, limit: int) -> list[Entry]:
     """Return the mails that `query` asks for, the newest first. In a transaction."""
-    words = tuple(word.casefold() for word in (query.to, query.sender, query.subject))
-    found: list[Entry] = []
-    for entry, seen in _heads(db, max(without_line(db), query.after), "DESC", -1):
-        if 0 <= limit <= len(found):
-            return found
-        if words[0] in seen[0] and words[1] in seen[1] and words[2] in seen[2]:
-            found.append(entry)
-    where, asked = _where(query.after, words)
+    found = list(islice(_found_in_heads(db, query), limit if limit >= 0 else None))
+    if len(found) == limit:
+        return found
+    where, asked = _where(query)
     left = limit - len(found) if limit >= 0 else -1
     rows = db.execute(f"SELECT {_LINE} FROM line WHERE {where} ORDER BY number DESC LIMIT ?", (*asked, left))
     found += [_entry(row) for row in rows]
     return found
+
+
+def count(db: sqlite3.Connection, query: Query) -> int:
+    """Return how many mails `query` asks for. In a transaction."""
+    where, asked = _where(query)
+    lines: int = db.execute(f"SELECT count(*) FROM line WHERE {where}", asked).fetchone()[0]
+    return lines + sum(1 for _ in _found_in_heads(db, query))
 
 
 def mail(db: sqlite3.Connection, number: int) -> tuple[Entry, Mail] | None:
@@ -133,7 +145,7 @@ def mail(db: sqlite3.Connection, number: int) -> tuple[Entry, Mail] | None:
 def remove(db: sqlite3.Connection, query: Query) -> int:
     """Remove the mails that `query` asks for; return how many went. In a transaction."""
     write_lines(db, -1)
-    where, asked = _where(query.after, tuple(word.casefold() for word in (query.to, query.sender, query.subject)))
+    where, asked = _where(query)
     db.execute(f"DELETE FROM mail WHERE number IN (SELECT number FROM line WHERE {where})", asked)
     return db.execute(f"DELETE FROM line WHERE {where}", asked).rowcount
 
@@ -157,13 +169,21 @@ def drop_oldest(db: sqlite3.Connection, most: int, largest: int) -> tuple[int, i
     return count, size
 
 
-def _where(after: int, words: Sequence[str]) -> tuple[str, tuple[object, ...]]:
+def _where(query: Query) -> tuple[str, tuple[object, ...]]:
+    wanted = Wanted.by(query)
     parts: list[str] = ["number > ?"]
-    asked: list[object] = [after]
-    for column, word in zip(("search_to", "search_sender", "search_subject"), words, strict=True):
+    asked: list[object] = [query.after]
+    columns = (("search_to", wanted.to), ("search_sender", wanted.sender), ("search_subject", wanted.subject))
+    for column, word in columns:
         if word:
             parts.append(f"instr({column}, ?)")
             asked.append(word)
+    if wanted.text:
+        parts.append(f"({' OR '.join(f'instr({column}, ?)' for column, _ in columns)})")
+        asked += [wanted.text] * 3
+    if query.before:
+        parts.append("number < ?")
+        asked.append(query.before)
     return " AND ".join(parts), tuple(asked)
 
 

@@ -42,6 +42,7 @@ from sockwright.transport.limits import RESET_ON_CLOSE
 from sockwright.transport.pipe import Outlet, Pipe, between
 from sockwright.transport.sending import KEPT, Sending, read_at, trouble_of
 from sockwright.transport.sessions import StreamSession
+from sockwright.transport.tally import Counts
 
 if TYPE_CHECKING:
     from sockwright.transport.doors import StreamServer
@@ -718,9 +719,14 @@ class Stream(Driver, asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
-    def record_end(self) -> None:
+    @property
+    def counts(self) -> Counts:
         both = self.exchanges
-        counts = (self.received, self.received_chunks + both, self.sent, self.sent_chunks + both)
+        return Counts(self.received, self.received_chunks + both, self.sent, self.sent_chunks + both)
+
+    def record_end(self) -> None:
+        counts = self.counts
+        self.server.past.add(counts)
         ended = Ended(self._who, self._how or ERROR, self._reason, *counts)
         self.journal.append((ENDED, self.number, time(), ended, 0))
 

@@ -22,7 +22,7 @@ from redis.exceptions import RedisError
 
 from sockwright.binding import Refusal
 from sockwright.stores import Unavailable
-from sockwright.stores.mailbox import EVERYTHING, Entry, Limits, Query, entry_of, searched
+from sockwright.stores.mailbox import EVERYTHING, Entry, Limits, Query, Wanted, entry_of, searched
 from sockwright.stores.mailbox_intake import Group, Intake
 from sockwright.stores.redis.link import client_of, words_of
 from sockwright.stores.redis.scripts import PREFIX
@@ -169,34 +169,41 @@ class RedisMailbox:
         ]
 
     def find(self, query: Query = EVERYTHING, limit: int = 1000) -> list[Entry]:
-        words = tuple(word.casefold() for word in (query.to, query.sender, query.subject))
-        if not any(words):
-            return self._newest(query.after, limit)
-        sought = sorted((word.encode("utf-8", "replace") for word in words if word), key=len)
+        wanted = Wanted.by(query)
+        if not wanted.words:
+            return self._newest(query, limit)
+        sought = sorted((word.encode("utf-8", "replace") for word in wanted.words), key=len)
         found: list[Entry] = []
         with self._asking():
-            last = int(self._redis.get(MAIL + "number") or 0) // CHUNK
-            for top in range(last, (query.after + 1) // CHUNK - 1, -CHUNKS):
+            last = int(self._redis.get(MAIL + "number") or 0)
+            below = min(query.before or last + 1, last + 1)
+            for top in range((below - 1) // CHUNK, (query.after + 1) // CHUNK - 1, -CHUNKS):
                 chunks = range(top, max(top - CHUNKS, -1), -1)
                 for text in self._redis.mget([f"{MAIL}search:{chunk}" for chunk in chunks]):
-                    numbers = [one for one in _numbers_in(text or b"", sought) if one > query.after]
+                    numbers = [one for one in _numbers_in(text or b"", sought) if query.after < one < below]
                     for at in range(0, len(numbers), LINES):
                         for number, line in self._lines(numbers[at : at + LINES]):
-                            if all(word in one for word, one in zip(words, line.searched, strict=True)):
+                            if wanted.stands_in(line.searched):
                                 found.append(line.entry(number))
                             if 0 <= limit <= len(found):
                                 return found[:limit]
         return found
 
-    def _newest(self, after: int, limit: int) -> list[Entry]:
+    def count(self, query: Query = EVERYTHING) -> int:
+        if query != EVERYTHING:
+            return len(self.find(query, -1))
+        with self._asking():
+            return int(self._redis.xlen(MAIL + "lines"))
+
+    def _newest(self, query: Query, limit: int) -> list[Entry]:
         found: list[Entry] = []
-        below = "+"
+        below = f"({query.before}-0" if query.before else "+"
         while limit < 0 or len(found) < limit:
-            count = LINES * 10 if limit < 0 else min(LINES * 10, limit - len(found))
+            wanted = LINES * 10 if limit < 0 else min(LINES * 10, limit - len(found))
             with self._asking():
-                rows = self._redis.xrevrange(MAIL + "lines", below, f"{after + 1}-0", count)
+                rows = self._redis.xrevrange(MAIL + "lines", below, f"{query.after + 1}-0", wanted)
             found += [_unpack(about[b"l"]).entry(int(name[:-2])) for name, about in rows]
-            if len(rows) < count:
+            if len(rows) < wanted:
                 break
             below = f"({rows[-1][0].decode()}"
         return found
