@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -253,6 +254,16 @@ def test_a_disk_that_takes_nothing_is_a_refusal_and_not_the_end(tmp_path: Path) 
     other.close()
     assert keep(box, mail("three")) == 2
     assert [one.subject for one in box.find()] == ["three", "one"]
+    box.close()
+
+
+def test_a_mailbox_whose_file_is_lost_refuses_and_hangs_nobody(tmp_path: Path) -> None:
+    box = FileMailbox(tmp_path / "sub" / "m.db")
+    shutil.rmtree(tmp_path / "sub")
+    refused = keep(box, mail("one"))  # the writer opens the file with its first mail
+    assert isinstance(refused, Refusal)
+    assert refused.code == 503
+    (tmp_path / "sub").mkdir()
     box.close()
 
 

@@ -199,6 +199,8 @@ def bytes_refused(line: bytes) -> bytes | None:
 # How a command is answered by bytes alone, given what stands behind its verb: the text, or the path it was read as.
 _Answer = Callable[[Session, Any], bytes]
 _QUICK: Mapping[bytes, _Answer] = {
+    b"EHLO": lambda session, text: session._hello(text, True),
+    b"HELO": lambda session, text: session._hello(text, False),
     b"MAIL": Session._mail,
     b"RCPT": Session._rcpt,
     b"DATA": Session._data,
@@ -210,8 +212,6 @@ _PATHS: Mapping[_Answer, str] = {Session._mail: " FROM:", Session._rcpt: " TO:"}
 _HELP = b"214 2.0.0 EHLO HELO MAIL RCPT DATA RSET NOOP VRFY STARTTLS AUTH QUIT: RFC 5321\r\n"
 _NOT_HERE = b"502 5.5.1 not offered here\r\n"
 _OTHERS: Mapping[bytes, Callable[[Session, str], bytes]] = {
-    b"EHLO": lambda session, text: session._hello(text, True),
-    b"HELO": lambda session, text: session._hello(text, False),
     b"AUTH": lambda session, text: session._auth(text),
     b"VRFY": lambda session, text: session._vrfy(text),
     b"HELP": lambda session, text: _HELP,

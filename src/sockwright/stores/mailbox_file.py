@@ -18,7 +18,7 @@ from sockwright.binding import Refusal
 from sockwright.errors import ConfigError
 from sockwright.stores import mailbox_lines
 from sockwright.stores.mailbox import EVERYTHING, Entry, Limits, Query
-from sockwright.stores.mailbox_intake import Group, Intake
+from sockwright.stores.mailbox_intake import Intake
 from sockwright.stores.mailbox_lines import transaction
 from sockwright.wire.mail import Mail
 
@@ -97,31 +97,33 @@ class FileMailbox:
     # -- writing
 
     def _write(self) -> None:
-        db = self._connect()
-        intake, shelf = self._intake, _Shelf(db, self._limits)
+        intake = self._intake
+        shelf: _Shelf | None = None
         try:
             while True:
-                group = intake.take(None if shelf.rests else RESTS)
+                group = intake.take(None if shelf is None or shelf.rests else RESTS)
                 if group:
                     began = perf_counter()
-                    outcomes = self._commit(db, group)
+                    outcomes: Sequence[int | Refusal]
+                    try:
+                        shelf = shelf or _Shelf(self._connect(), self._limits)
+                        outcomes = mailbox_lines.insert(shelf.db, [mail for mail, _ in group])
+                    except sqlite3.Error as wrong:
+                        outcomes = [Refusal(self._told(wrong), 503)] * len(group)
+                    except Exception as wrong:  # noqa: BLE001 - whoever waits must not wait for ever
+                        words = f"the mailbox failed: {type(wrong).__name__}: {wrong}"
+                        outcomes = [Refusal(words, 500)] * len(group)
                     size = intake.settle(group, outcomes, perf_counter() - began)
-                    shelf.add(len(group), size)
-                elif intake.closing:
-                    shelf.tidy(-1)
+                    if shelf is not None and type(outcomes[0]) is int:
+                        shelf.add(len(group), size)
+                    continue
+                if shelf is not None:
+                    shelf.tidy(-1 if intake.closing else LINES)
+                if intake.closing:
                     return
-                else:
-                    shelf.tidy()
         finally:
-            db.close()
-
-    def _commit(self, db: sqlite3.Connection, group: Group) -> Sequence[int | Refusal]:
-        try:
-            return mailbox_lines.insert(db, [mail for mail, _ in group])
-        except sqlite3.Error as wrong:
-            return [Refusal(self._told(wrong), 503)] * len(group)
-        except Exception as wrong:  # noqa: BLE001 - whoever waits must not wait for ever
-            return [Refusal(f"the mailbox failed: {type(wrong).__name__}: {wrong}", 500)] * len(group)
+            if shelf is not None:
+                shelf.db.close()
 
     def _told(self, wrong: sqlite3.Error) -> str:
         name = getattr(wrong, "sqlite_errorname", "")
@@ -181,7 +183,7 @@ class _Shelf:
     """What the writer does when nobody waits: writes lines, and lets the oldest mails go."""
 
     def __init__(self, db: sqlite3.Connection, limits: Limits) -> None:
-        self._db = db
+        self.db = db
         self._limits = limits
         self._lacking = 1  # mails without a line, as far as known: another process may have left some
         self._count = self._size = 0
@@ -209,12 +211,12 @@ class _Shelf:
         """Do a piece of what there is to do: so many lines at most (below 0: all)."""
         if self._is_full:
             most = -1  # who goes is told by the lines
-        with contextlib.suppress(sqlite3.Error), transaction(self._db):  # what fails is done another time
-            written = mailbox_lines.write_lines(self._db, most)
+        with contextlib.suppress(sqlite3.Error), transaction(self.db):  # what fails is done another time
+            written = mailbox_lines.write_lines(self.db, most)
             self._lacking = 0 if most < 0 or written < most else max(self._lacking - written, 1)
-            seen = self._db.execute("PRAGMA data_version").fetchone()[0]
+            seen = self.db.execute("PRAGMA data_version").fetchone()[0]
             if not self._lacking and seen != self._seen:  # others have kept or removed some
                 self._seen = seen
-                self._count, self._size = mailbox_lines.held(self._db)
+                self._count, self._size = mailbox_lines.held(self.db)
             if self._is_full:
-                self._count, self._size = mailbox_lines.drop_oldest(self._db, self._limits.mails, self._limits.size)
+                self._count, self._size = mailbox_lines.drop_oldest(self.db, self._limits.mails, self._limits.size)
