@@ -140,6 +140,8 @@ def run(
                 mailbox = open_mailbox(options.get("mailbox") or shared)
             except stores.Unavailable as wrong:
                 raise manners.Stop(manners.UNREACHABLE, str(wrong), "--mailbox FILE or memory does without") from None
+            if mailbox.warning and mailbox.warning != store.warning:
+                manners.remark(f"warning: {mailbox.warning}")
         options["mailbox"] = mailbox
         return loop.run(_run(postings, journal, store, show or _show_listening, move, options))
     except PortTaken as taken:

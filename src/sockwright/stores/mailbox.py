@@ -120,7 +120,9 @@ class Wanted:
 
 
 class Mailbox(Protocol):
-    """Mails by number, which never comes twice."""
+    """Mails by number, which never comes twice. `warning`: what should be known of this one."""
+
+    warning: str
 
     @property
     def keep(self) -> Callable[[Mail, Done], None]:
@@ -149,6 +151,7 @@ class MemoryMailbox:
     """The mailbox that forgets when the process ends."""
 
     def __init__(self, limits: Limits | None = None) -> None:
+        self.warning = ""
         self._limits = limits or Limits()
         self._lock = threading.Lock()
         self._last = self._version = self._size = 0

@@ -44,6 +44,7 @@ class FileMailbox:
 
     def __init__(self, path: Path, limits: Limits | None = None) -> None:
         self.path = path
+        self.warning = ""
         self._limits = limits or Limits()
         self._lock = threading.Lock()  # guards _db, which several threads read by
         self._db: sqlite3.Connection | None = None

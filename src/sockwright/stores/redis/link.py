@@ -45,6 +45,24 @@ def words_of(wrong: Exception) -> str:
     return words.splitlines()[0][:200]
 
 
+def warning_of(client: Any, place: str) -> str:
+    """Return what should be known of how long the Redis at `place` keeps what it acknowledges.
+
+    Raises: RedisError where nobody is there.
+    """
+    client.ping()
+    try:
+        about = client.info("persistence")
+    except ResponseError:  # not everybody may ask
+        return ""
+    if about.get("aof_enabled"):
+        return ""
+    return (
+        f"Redis at {place} has appendonly off: what it acknowledges may be lost when it ends; "
+        "redis-cli CONFIG SET appendonly yes"
+    )
+
+
 class Link:
     """Three clients: `quick` for single commands, `bulk` for large ones, `reader` for the thread that waits for events.
 
@@ -69,17 +87,7 @@ class Link:
 
         Raises: RedisError where nobody is there.
         """
-        self.quick.ping()
-        try:
-            about = self.quick.info("persistence")
-        except ResponseError:  # not everybody may ask
-            return ""
-        if about.get("aof_enabled"):
-            return ""
-        return (
-            f"Redis at {self.place} has appendonly off: what it acknowledges may be lost when it ends; "
-            "redis-cli CONFIG SET appendonly yes"
-        )
+        return warning_of(self.quick, self.place)
 
     def ask(self, work: Callable[[Any], Any], *, bulk: bool = False) -> Any:
         """Return what `work` does with a client.

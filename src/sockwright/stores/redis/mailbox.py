@@ -24,7 +24,7 @@ from sockwright.binding import Refusal
 from sockwright.stores import Unavailable
 from sockwright.stores.mailbox import EVERYTHING, Entry, Limits, Query, Wanted, entry_of, searched
 from sockwright.stores.mailbox_intake import Group, Intake
-from sockwright.stores.redis.link import client_of, words_of
+from sockwright.stores.redis.link import client_of, warning_of, words_of
 from sockwright.stores.redis.scripts import PREFIX
 from sockwright.wire.mail import Mail
 from sockwright.wire.mime import headline_of
@@ -131,12 +131,14 @@ class RedisMailbox:
     def __init__(self, url: str, limits: Limits | None = None) -> None:
         self.url = url
         self._limits = limits or Limits()
+        self._place = url.rpartition("@")[2].rpartition("://")[2]  # without a password
         self._redis: Any = client_of(url, ANSWER, "--mailbox")
         self._keep = self._redis.register_script(_KEEP)
         self._remove = self._redis.register_script(_REMOVE)
         self._intake = Intake(self._write, self._limits.waiting)
         self.keep = self._intake.put
-        self.version()
+        with self._asking():
+            self.warning = warning_of(self._redis, self._place)
 
     def _write(self) -> None:
         intake = self._intake
@@ -246,8 +248,7 @@ class RedisMailbox:
         try:
             yield
         except RedisError as wrong:
-            place = self.url.rpartition("@")[2].rpartition("://")[2]
-            raise Unavailable(f"no mailbox in Redis at {place}: {words_of(wrong)}") from None
+            raise Unavailable(f"no mailbox in Redis at {self._place}: {words_of(wrong)}") from None
 
     def close(self) -> None:
         self._intake.close()
