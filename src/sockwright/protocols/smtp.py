@@ -154,6 +154,8 @@ class Smtp(Dialogue):
             actions.append(READY)
         self._session.mails += 1
         self._wait(now)
+        if not (self._buffer or self._stopping or self._said_all):
+            return actions
         if self._stopping:
             return (*actions, *self.stopping(now))
         data, self._buffer = self._buffer, b""

@@ -58,6 +58,7 @@ class Staff:
     def _begin(self, service: Service, batch: Sequence[Arguments], done: Done) -> None:
         """Call a service that tells its outcome later, from any thread; the last outcome ends the batch."""
         outcomes: list[Outcome] = []
+        count = len(batch)
 
         def settle(outcome: Outcome) -> None:
             self._crossing.append((finish, outcome))
@@ -73,7 +74,7 @@ class Staff:
 
         def finish(outcome: Outcome) -> None:
             outcomes.append(outcome)
-            if len(outcomes) == len(batch):
+            if len(outcomes) == count:
                 done(outcomes)
 
         for arguments in batch:
@@ -168,9 +169,11 @@ class Driver:
             self.send(pending[0] if len(pending) == 1 else b"".join(pending))
 
     def _do(self, action: object) -> None:
+        if type(action) is Invoke:  # by far the commonest, and a pattern costs as much as all the rest of this line
+            ticket = action.ticket
+            self.staff.run(action.service, action.batch, lambda outcomes: self._answered(ticket, outcomes))
+            return
         match action:
-            case Invoke(service, batch, ticket):
-                self.staff.run(service, batch, lambda outcomes: self._answered(ticket, outcomes))
             case Note(kind, data):
                 self.journal.append((NOTE, self.number, time(), (kind, dict(data)), 0))
             case Close(reason, reset, how):
