@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import signal
 import sqlite3
@@ -230,6 +231,39 @@ def test_a_file_is_opened_again_and_seen_by_others(tmp_path: Path) -> None:
         writer.close()
         if reader is not None:
             reader.close()
+
+
+FIRST = """
+CREATE TABLE line (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, received REAL NOT NULL, sender TEXT NOT NULL, recipients TEXT NOT NULL,
+    subject TEXT NOT NULL, author TEXT NOT NULL, addressed TEXT NOT NULL, size INTEGER NOT NULL, peer TEXT NOT NULL,
+    helo TEXT NOT NULL, login TEXT NOT NULL, tls INTEGER NOT NULL,
+    search_to TEXT NOT NULL, search_sender TEXT NOT NULL, search_subject TEXT NOT NULL
+);
+CREATE TABLE content (number INTEGER PRIMARY KEY, content BLOB NOT NULL);
+INSERT INTO line VALUES (3, 9.5, 'a@b', 'c@d', 'Тема', 'Ann', 'Bob', 14, '', 'h', '', 0, 'c@d bob', 'a@b ann', 'тема');
+INSERT INTO line VALUES (7, 10.5, 'a@b', 'c@d', 'gone', '', '', 1, '', '', '', 0, '', '', 'gone');
+DELETE FROM line WHERE number = 7;
+INSERT INTO content VALUES (3, CAST('Subject: Тема' AS BLOB));
+PRAGMA application_id = 0x4D61696C;
+PRAGMA user_version = 1;
+"""
+
+
+def test_a_file_of_the_first_version_goes_on(tmp_path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(tmp_path / "m.db")) as db:
+        db.executescript(FIRST)
+    for _ in range(2):
+        box = open_mailbox(str(tmp_path / "m.db"))
+        assert [(one.number, one.subject) for one in box.find(Query(subject="ТЕМА"))] == [(3, "Тема")]
+        kept = box.mail(3)
+        assert kept is not None
+        assert kept[1].sender == "a@b"
+        box.close()
+    box = open_mailbox(str(tmp_path / "m.db"))
+    assert keep(box, mail("new")) == 8
+    assert [one.number for one in box.find()] == [8, 3]
+    box.close()
 
 
 def test_what_is_no_mailbox_is_refused(tmp_path: Path) -> None:

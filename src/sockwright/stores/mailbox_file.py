@@ -80,9 +80,13 @@ class FileMailbox:
         empty = not db.execute("SELECT 1 FROM sqlite_schema").fetchone()
         if kind == APPLICATION and not empty:
             version = db.execute("PRAGMA user_version").fetchone()[0]
-            if version != VERSION:
-                other = "a newer" if version > VERSION else "an older"
-                raise ConfigError(f"{self.path} was made by {other} sockwright", cure="--mailbox FILE names another")
+            if version > VERSION:
+                raise ConfigError(f"{self.path} was made by a newer sockwright", cure="--mailbox FILE names another")
+            if version < VERSION:
+                with transaction(db):
+                    if db.execute("PRAGMA user_version").fetchone()[0] < VERSION:  # nobody else was faster
+                        mailbox_lines.convert(db)
+                        db.execute(f"PRAGMA user_version = {VERSION}")
             return
         if not empty:
             raise ConfigError(f"{self.path} is a database, but no mailbox", cure="--mailbox FILE names another")
@@ -90,8 +94,7 @@ class FileMailbox:
         db.execute("PRAGMA journal_mode = WAL")
         with transaction(db):
             if not db.execute("SELECT 1 FROM sqlite_schema").fetchone():  # nobody else was faster
-                for statement in mailbox_lines.SCHEMA.split(";")[:-1]:
-                    db.execute(statement)
+                mailbox_lines.create(db)
                 db.execute(f"PRAGMA application_id = {APPLICATION}")
                 db.execute(f"PRAGMA user_version = {VERSION}")
 

@@ -47,6 +47,30 @@ def transaction(db: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
+def create(db: sqlite3.Connection) -> None:
+    """Make the tables. In a transaction."""
+    for statement in SCHEMA.split(";")[:-1]:
+        db.execute(statement)
+
+
+def convert(db: sqlite3.Connection) -> None:
+    """Make the tables of what version 1 kept: a line for each mail, and contents apart. In a transaction."""
+    db.execute("ALTER TABLE line RENAME TO old")
+    create(db)
+    columns = _MAIL.removesuffix(", content")
+    db.execute(
+        f"INSERT INTO mail (number, {columns}, content) "
+        f"SELECT number, {columns}, content FROM old JOIN content USING (number)"
+    )
+    db.execute(f"INSERT INTO line SELECT {_LINE}, search_to, search_sender, search_subject FROM old")
+    # Numbers never come twice, those of mails that went included.
+    (last,) = db.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name IN ('old', 'mail')").fetchone()
+    db.execute("DELETE FROM sqlite_sequence WHERE name = 'mail'")
+    db.execute("INSERT INTO sqlite_sequence VALUES ('mail', ?)", (last,))
+    db.execute("DROP TABLE old")
+    db.execute("DROP TABLE content")
+
+
 def insert(db: sqlite3.Connection, mails: Sequence[Mail]) -> range:
     """Keep `mails`, all or none; return their numbers.
 
