@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench import codebook, people, rpc, smtp, start, tap, tcp, udp, web, workers
+from bench import codebook, files, people, rpc, smtp, start, tap, tcp, udp, web, workers
 from bench.race import Race
 
 RACES: tuple[Race, ...] = (
@@ -13,6 +13,7 @@ RACES: tuple[Race, ...] = (
     udp.UDP,
     tap.TAP,
     web.HTTP,
+    files.FILES,
     rpc.XMLRPC,
     smtp.SMTP,
     codebook.CODEBOOK,

@@ -136,11 +136,10 @@ def test_a_slow_download_is_not_idleness(site: Path) -> None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
             sock.sendall(get("big"))
             data = b""
-            began = time.monotonic()
             while len(data) < len(BIG):
                 data += sock.recv(256 * 1024)
-                if time.monotonic() - began < 1.5:
-                    time.sleep(0.05)  # the peer is slow: that is what is tested
+                if len(data) < len(BIG) // 2:  # the other half may be in the system's buffers, and idle we are then
+                    time.sleep(0.1)  # the peer is slow: that is what is tested
             sock.sendall(get("small", last=True))
             assert same(contents(data + read_all(sock)), [BIG, b"small"])
 

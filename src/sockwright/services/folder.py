@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from urllib.parse import unquote_to_bytes
 
 # What a path may not be opened with: waiting (a FIFO has no end), inheriting, becoming our terminal.
-_FLAGS = (
+OPENING = (
     os.O_RDONLY
     | getattr(os, "O_NONBLOCK", 0)
     | getattr(os, "O_CLOEXEC", 0)
@@ -81,7 +81,7 @@ class Folder:
         return file
 
     def _walk(self, pending: deque[str]) -> int:
-        held = [os.open(self.path, _FLAGS | _DIRECTORY)]
+        held = [os.open(self.path, OPENING | _DIRECTORY)]
         links = 0
         try:
             while pending:
@@ -109,7 +109,7 @@ class Folder:
                     continue
                 if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
                     raise FileNotFoundError("neither a file nor a folder")  # and opening a device may do something
-                held.append(os.open(name, _FLAGS | _NOFOLLOW, dir_fd=held[-1]))
+                held.append(os.open(name, OPENING | _NOFOLLOW, dir_fd=held[-1]))
             return held.pop()
         finally:
             for file in held:
@@ -135,4 +135,4 @@ class Folder:
             raise FileNotFoundError("hidden")
         if os.path.isdir(real):
             raise IsADirectoryError(real)
-        return os.open(real, _FLAGS)
+        return os.open(real, OPENING)

@@ -29,9 +29,6 @@ BYTES = "application/octet-stream"
 # Content up to this size is joined with its head once and for all (bytes).
 JOINED = 16 * 1024
 
-# Content up to this size is joined with its head once and for all (bytes).
-JOINED = 16 * 1024
-
 NOTHING_CAPTURED: Mapping[str, str] = {}
 
 
@@ -40,6 +37,7 @@ class Request:
 
     `captured` is what the route's pattern caught, decoded. `whole` is false while content is still to come, which
     only handlers and sessions of an `early` route get to see; where the peer broke off in the middle it stays so.
+    `now` is when it was read (seconds since the epoch), the same for all that was read in one turn; 0: nobody says.
     """
 
     # Most requests have none of these; an instance gets them only where it does, since one is made for every message.
@@ -47,6 +45,7 @@ class Request:
     trailers = NO_FIELDS
     whole = True
     secure = False
+    now = 0.0
 
     def __init__(self, head: RequestHead, peer: Peer = NOBODY, captured: Mapping[str, str] = NOTHING_CAPTURED) -> None:
         self.head = head
