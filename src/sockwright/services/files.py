@@ -22,13 +22,14 @@ from pathlib import Path
 from typing import Any
 
 from sockwright.binding import Arguments, Service, service_of
-from sockwright.conversation import Invoke
+from sockwright.conversation import Begin, Invoke
 from sockwright.errors import ConfigError
 from sockwright.services import Context, listing, squeezed
 from sockwright.services.folder import Folder, names_of
 from sockwright.services.media_types import UNKNOWN, compressible, type_of
 from sockwright.services.remembered import Remembered
 from sockwright.services.squeezed import Squeezed
+from sockwright.services.uploads import LIMIT, Uploads
 from sockwright.wire.conditions import accepts, http_date, precondition, ranges
 from sockwright.wire.exchange import HTML, JOINED, FilePart, Request, Response
 from sockwright.wire.fields import NO_FIELDS
@@ -52,6 +53,8 @@ class Options:
     spa: bool = False  # a page's own paths lead to /index.html
     cors: bool = False  # pages of other origins may read
     auth: str = ""  # user:password
+    upload: bool = False  # files are taken as well
+    upload_limit: int = LIMIT  # bytes of one request
     names: Sequence[str] = ()  # under which a browser may know us besides addresses and localhost
 
 
@@ -69,8 +72,10 @@ class Files:
         self._fields: list[tuple[str, str]] = [("X-Content-Type-Options", "nosniff")]
         if options.cors:
             self._fields.append(("Access-Control-Allow-Origin", "*"))
+        self._uploads = Uploads(self._folder, now, self._fields)
         self._secret = base64.b64encode(options.auth.encode()) if options.auth else b""
         self.shared = options.cors
+        self.uploads = options.upload_limit if options.upload else 0  # bytes of one request
         self._names = frozenset(name.lower() for name in options.names)
 
     def handle(self, request: Request) -> Response | Invoke:
@@ -89,34 +94,36 @@ class Files:
             file = self._folder.open(names)
         except PermissionError:
             return self._say(403, f"this file may not be read: {request.path[:200]}\n")
+        except IsADirectoryError:  # where the system opens no folders
+            return self._opened_folder(request, names)
         except OSError as wrong:
             if wrong.errno in (errno.EMFILE, errno.ENFILE):
                 return self._say(503, "the system is out of room for open files\n", {"Retry-After": 1})
             return self._app(request)
-        return self._opened(request, names, file)
-
-    def _opened(self, request: Request, names: list[str], file: int) -> Response | Invoke:
-        """Answer with the open `file`, and close it where it is not part of the answer."""
         about = os.fstat(file)
-        slash = request.path.endswith("/")
         if stat.S_ISDIR(about.st_mode):
             os.close(file)
-            if not slash:
-                query = f"?{request.query}" if request.query else ""
-                # The path begins with one slash and no more, else it would name a host (RFC 3986, 4.2).
-                return self._say(301, "", {"Location": request.path + "/" + query})
-            try:
-                file = self._folder.open([*names, INDEX])
-            except OSError:
-                return Invoke(self._listing, (Arguments((request,)),))
-            about = os.fstat(file)
-            names = [*names, INDEX]
-            if stat.S_ISDIR(about.st_mode):
-                os.close(file)
-                return Invoke(self._listing, (Arguments((request,)),))
-        elif slash:
+            return self._opened_folder(request, names)
+        if request.path.endswith("/"):
             os.close(file)
             return self._nothing(request)
+        return self._file(request, names, file, about)
+
+    def _opened_folder(self, request: Request, names: list[str]) -> Response | Invoke:
+        """Answer for a folder: by its page, where it has one, else by its listing."""
+        if not request.path.endswith("/"):
+            query = f"?{request.query}" if request.query else ""
+            # The path begins with one slash and no more, else it would name a host (RFC 3986, 4.2).
+            return self._say(301, "", {"Location": request.path + "/" + query})
+        names = [*names, INDEX]
+        try:
+            file = self._folder.open(names)
+        except OSError:
+            return Invoke(self._listing, (Arguments((request,)),))
+        about = os.fstat(file)
+        if stat.S_ISDIR(about.st_mode):
+            os.close(file)
+            return Invoke(self._listing, (Arguments((request,)),))
         return self._file(request, names, file, about)
 
     def _file(
@@ -230,31 +237,43 @@ class Files:
     def list_folder(self, request: Request) -> Response:
         """Answer with the page of a folder. For a worker."""
         names = names_of(request.path, hidden=self._options.all) or []
-        path: int | str
         try:
-            path = file = self._folder.open(names)
+            entries, whole = self._folder.entries(names)
+        except PermissionError as wrong:
+            return self._say(403, f"this folder may not be read: {wrong.strerror}\n")
         except OSError:
             return self._nothing(request)
-        try:
-            if os.scandir not in os.supports_fd:
-                path = os.path.join(self._folder.path, *names)
-            entries, whole = listing.entries_of(path, hidden=self._options.all)
-        except OSError as wrong:
-            return self._say(403, f"this folder may not be read: {wrong.strerror}\n")
-        finally:
-            os.close(file)
         down = request.parameter("order") == "down"
-        text = listing.page(names, entries, column=request.parameter("sort"), down=down, whole=whole)
-        safe = ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
+        asked = listing.Asked(
+            request.parameter("sort"),
+            down,
+            frozenset(value for name, value in request.parameters if name == "saved"),
+        )
+        text = listing.page(names, entries, asked, whole=whole, upload=self.uploads)
+        safe = ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'")
         return Response(text, type=HTML, fields=[*self._fields, safe, ("Cache-Control", "no-cache")])
 
-    def _kept_out(self, request: Request) -> Response | None:
-        """Return the refusal for who may not read here."""
+    def put(self, request: Request) -> Response | Begin:
+        """Take one file."""
+        refusal = self._kept_out(request, writes=True)
+        return refusal or self._uploads.put(request, names_of(request.path, hidden=self._options.all))
+
+    def post(self, request: Request) -> Response | Begin:
+        """Take the files of a form."""
+        refusal = self._kept_out(request, writes=True)
+        return refusal or self._uploads.form(request, names_of(request.path, hidden=self._options.all))
+
+    def _kept_out(self, request: Request, *, writes: bool = False) -> Response | None:
+        """Return the refusal for who may not read here, or write."""
         # Any page can ask for what is here, under a name of its own that leads to us (DNS rebinding); only under a
         # name of ours does the browser keep what it gets from that page.
         fields = request.fields
         others = _BROWSERS.intersection(fields.index) - {b"user-agent"}
-        if not self.shared and (others or fields.get("user-agent").startswith("Mozilla/")):
+        if writes:
+            why = foreign(request.host, fields, self._names)
+            if why:
+                return self._say(403, why + "\n")
+        elif not self.shared and (others or fields.get("user-agent").startswith("Mozilla/")):
             why = foreign(request.host, NO_FIELDS, self._names)
             if why:
                 return self._say(403, why + "\n")
@@ -308,6 +327,10 @@ def offer(context: Context) -> Sequence[Service]:
         raise ConfigError(f"files: {place} is {what}", cure="a folder is wanted")
     files = Files(place, Options(**given), context.now)
     offered = [replace(service_of(files.handle, "files"), name="files", blocking=False, route="GET /{path...}")]
+    if files.uploads:
+        for method, function in (("PUT", files.put), ("POST", files.post)):
+            made = replace(service_of(function, "files"), blocking=False, early=True, takes=files.uploads)
+            offered.append(replace(made, route=f"{method} /{{path...}}"))
     if files.shared:
         offered.append(replace(service_of(files.preflight, "files"), blocking=False, route="OPTIONS /{path...}"))
     return offered
