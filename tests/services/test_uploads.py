@@ -185,7 +185,7 @@ def test_nothing_is_taken_where_nobody_asked_for_it(inbox: Path) -> None:
         assert ask(peer, "POST", "/", b"x").status == 405
         assert "<form" not in ask(peer, "GET", "/").text
     with BenchThread() as bench:
-        assert "Up to 1MiB at once" in ask(serve(bench, inbox), "GET", "/").text
+        assert "Up to 1 MiB at once" in ask(serve(bench, inbox), "GET", "/").text
 
 
 # -- too much, too slow, broken off

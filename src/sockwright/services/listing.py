@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from html import escape
 from urllib.parse import quote
 
-from sockwright.config import size_text
 from sockwright.services.folder import Entry
 from sockwright.wire.visible import visible
 
@@ -105,7 +104,7 @@ def page(names: Sequence[str], entries: Sequence[Entry], asked: Asked, *, whole:
         columns="".join(heads),
         rows="\n".join(rows),
         remark=_remark(entries, whole=whole),
-        form=_FORM.format(limit=size_text(upload)) if upload else "",
+        form=_FORM.format(limit=_size(upload).replace(".0 ", " ")) if upload else "",
     )
 
 
