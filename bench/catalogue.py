@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench import codebook, files, people, rpc, smtp, start, tap, tcp, udp, web, workers
+from bench import codebook, files, hosts, links, people, rpc, smtp, start, tap, tcp, udp, web, workers
 from bench.race import Race
 
 RACES: tuple[Race, ...] = (
@@ -14,11 +14,15 @@ RACES: tuple[Race, ...] = (
     tap.TAP,
     web.HTTP,
     files.FILES,
+    hosts.WSGI,
+    hosts.ASGI,
     rpc.XMLRPC,
     smtp.SMTP,
     codebook.CODEBOOK,
     codebook.MILLIONS,
     people.PEOPLE,
     workers.USERS,
+    links.LINKS,
+    links.HOSTS,
     start.START,
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import compileall
+import functools
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -12,8 +14,15 @@ from bench.race import Contender, Place
 NAME = "sockwright"
 
 
+@functools.cache
+def _compile() -> None:
+    """Write our byte code, which an installed package has and a clone may lack (PYTHONDONTWRITEBYTECODE)."""
+    compileall.compile_dir(str(Path(__file__).parents[1] / "src" / "sockwright"), quiet=1)
+
+
 def executable() -> list[str]:
     """Return the command: the one beside the interpreter that runs us, else this interpreter's module."""
+    _compile()
     beside = Path(sys.executable).with_name("sockwright")
     return [str(beside)] if beside.exists() else [shutil.which("sockwright") or sys.executable, "-m", "sockwright"][-3:]
 

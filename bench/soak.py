@@ -1,8 +1,9 @@
 """A long run: every kind of traffic at once and in turns, polite and rude, against one `sockwright up`.
 
-`python -m bench.soak [KIND...] [--minutes 10]`. After every turn, when all is quiet again, it looks at memory,
-descriptors and threads. It fails (1) when an answer was wrong, when a connection was broken off, when the process
-ended or printed a traceback, when descriptors or threads stay behind, or when memory still grows once it has settled.
+`python -m bench.soak [KIND...] [--minutes 10] [--kills 50]`. First come the kill rounds (`bench/kills.py`). Then, after
+every turn, when all is quiet again, it looks at memory, descriptors and threads. It fails (1) when something
+acknowledged was lost, an answer was wrong, a connection was broken off, when the process ended or printed a traceback,
+when descriptors or threads stay behind, or when memory still grows once it has settled.
 """
 
 from __future__ import annotations
@@ -21,8 +22,10 @@ from pathlib import Path
 from statistics import median
 
 from bench import ours
+from bench.kills import ROUNDS, kill_rounds
 from bench.machine import Server, Stage, StartError, descriptors, memory_bytes, raise_file_limit, stage, threads
 from bench.native import NoCompiler
+from bench.people import PATIENCE, Guests
 from bench.race import Ask, LoadError
 from bench.rpc import CALL
 from bench.start import open_bench, wait_endpoints
@@ -33,6 +36,7 @@ SETTLING = 12  # turns in which rings and caches fill; what is kept of 10,000 co
 ENOUGH = 6  # turns after these, before anything can be told
 GROWTH = 0.05  # share of its memory that a process may gain between the two halves of what follows
 GROWTH_FLOOR = 4 * 2**20  # bytes; less is the allocator's business
+CROWD = 300  # people who come and go in a turn
 STRAY = 3  # descriptors or threads that may come and go (the journal's files)
 
 Endpoints = Mapping[tuple[str, str], int]  # (scheme, service) -> port
@@ -86,12 +90,35 @@ def rude(port: int, chance: random.Random, kind: socket.SocketKind = socket.SOCK
                     pass
 
 
+def lists() -> bytes:
+    """Return lists for the sample book, and what it answers, as `ask_load` reads them."""
+    pairs = [
+        ("khoor zruog\n", "hello world\n"),
+        ("тулезх KHOOR nope\n", "привет HELLO ?nope\n"),
+        ('["khoor", "nope"]\n', '["hello",null]\n'),
+        ("khoor " * 1000 + "\n", "hello " * 999 + "hello\n"),
+        ("\udcff\n", "error: byte 0 (0xff) is not UTF-8\n"),
+    ]
+    records = b""
+    for asked, answer in pairs:
+        both = [text.encode(errors="surrogateescape") for text in (asked, answer)]
+        records += struct.pack("!II", *map(len, both)) + b"".join(both)
+    return records
+
+
+LISTS = lists()
+
 KINDS: dict[str, tuple[str, str, Ask]] = {  # name -> scheme, service, what is asked
     "tcp": ("tcp", "echo", Ask("tcp_load", ("--connections", "200"), warmup=0)),
     "pipelined": ("tcp", "echo", Ask("tcp_load", ("--connections", "50", "--depth", "16"), warmup=0)),
     "large": ("tcp", "echo", Ask("tcp_load", ("--connections", "20", "--size", "100000"), warmup=0)),
     "crowd": ("tcp", "echo", Ask("tcp_load", ("--mode", "burst", "--connections", "500"), warmup=0)),
     "udp": ("udp", "echo", Ask("udp_load", ("--connections", "50"), warmup=0)),
+    "codebook": (
+        "tcp",
+        "codebook",
+        Ask("ask_load", ("--connections", "50", "--file", "@lists.records"), warmup=0, files={"lists.records": LISTS}),
+    ),
     "http": ("http", "http", Ask("http_load", ("--path", "/call/parity.is_even?n=4", "--holds", "true"), warmup=0)),
     "xmlrpc": (
         "xmlrpc",
@@ -105,6 +132,35 @@ KINDS: dict[str, tuple[str, str, Ask]] = {  # name -> scheme, service, what is a
     ),
 }
 RUDE = "rude"
+PEOPLE = "people"
+ALL = (*KINDS, PEOPLE, RUDE)
+
+
+def come_and_go(server: Server) -> dict[str, float]:
+    """Let a crowd come, see each other and go, half of it without a word and the other half with a reset.
+
+    Raises: LoadError.
+    """
+    began = time.monotonic()
+    guests = Guests(server.port)
+    try:
+        for _ in range(CROWD):
+            guests.come()
+            while guests.waiting > 16:
+                guests.listen(PATIENCE)
+        end = time.monotonic() + PATIENCE
+        while guests.waiting and time.monotonic() < end:
+            guests.listen(0.1)
+        if guests.wrong or guests.waiting:
+            raise LoadError(f"{guests.wrong} wrong answers, {guests.waiting} without one")
+        for number, sock in enumerate(guests.there):
+            if number % 2:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    except OSError as trouble:
+        raise LoadError(str(trouble)) from trouble
+    finally:
+        guests.close()
+    return {"rate": CROWD / (time.monotonic() - began)}
 
 
 def turn(kind: str, server: Server, endpoints: Endpoints, where: Stage, chance: random.Random) -> dict[str, float]:
@@ -116,6 +172,8 @@ def turn(kind: str, server: Server, endpoints: Endpoints, where: Stage, chance: 
         for (scheme, _), port in endpoints.items():
             rude(port, chance, socket.SOCK_DGRAM if scheme == "udp" else socket.SOCK_STREAM)
         return {}
+    if kind == PEOPLE:
+        return come_and_go(Server(server.process, endpoints["tcp", "people"], server.log))
     scheme, service, ask = KINDS[kind]
     if (scheme, service) not in endpoints:
         raise LoadError(f"{service} is not served over {scheme}")
@@ -136,7 +194,8 @@ def run(kinds: Sequence[str], minutes: float, where: Stage, say: Callable[[str],
     home.mkdir()
     ready = home / "ready.json"
     command = [*ours.executable(), "up", "--quiet", "--ready-file", str(ready)]
-    schemes = {KINDS[kind][0] for kind in kinds if kind in KINDS}
+    schemes = {"tcp"} if PEOPLE in kinds else set()
+    schemes |= {KINDS[kind][0] for kind in kinds if kind in KINDS}
     if schemes and schemes != {scheme for scheme, _, _ in KINDS.values()}:
         command += ["--only", ",".join(sorted(schemes))]
     end = time.monotonic() + minutes * 60
@@ -187,13 +246,14 @@ def main(words: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         "soak", description="Mixed traffic for long; memory, descriptors and threads watched."
     )
-    parser.add_argument("kinds", nargs="*", metavar="KIND", help=", ".join([*KINDS, RUDE]))
+    parser.add_argument("kinds", nargs="*", metavar="KIND", help=", ".join(ALL))
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--json", action="store_true", help="only one JSON object at the end")
+    parser.add_argument("--kills", type=int, default=ROUNDS, metavar="N", help=f"kill rounds (default {ROUNDS})")
     asked = parser.parse_args(words)
-    kinds = asked.kinds or [*KINDS, RUDE]
-    if unknown := [kind for kind in kinds if kind not in {*KINDS, RUDE}]:
-        parser.error(f"there is no kind {unknown[0]!r}; there are: {', '.join([*KINDS, RUDE])}")
+    kinds = asked.kinds or ALL
+    if unknown := [kind for kind in kinds if kind not in ALL]:
+        parser.error(f"there is no kind {unknown[0]!r}; there are: {', '.join(ALL)}")
     if not Path("/proc/self/smaps_rollup").exists():
         print("error: memory and descriptors are read from /proc, which only Linux has", file=sys.stderr)
         return 2
@@ -205,14 +265,19 @@ def main(words: list[str] | None = None) -> int:
     raise_file_limit()
     with stage(SLICE) as where:
         try:
-            found = run(kinds, asked.minutes, where, say)
+            found = kill_rounds(where.folder, asked.kills, say) or run(kinds, asked.minutes, where, say)
         except NoCompiler as missing:
             print(f"error: {missing}", file=sys.stderr)
             return 2
         except StartError as trouble:
             found = [str(trouble)]
     if asked.json:
-        print(json.dumps({"minutes": asked.minutes, "kinds": kinds, "complaints": found}, ensure_ascii=False))
+        print(
+            json.dumps(
+                {"minutes": asked.minutes, "kills": asked.kills, "kinds": kinds, "complaints": found},
+                ensure_ascii=False,
+            )
+        )
     else:
         print("\n".join(f"FAILED {line}" for line in found) or "flat, and no wrong answer")
     return 1 if found else 0

@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from bench import ours, words
 from sockwright.config import home
-from sockwright.services.codebook import DEFAULT, table_of
+from sockwright.services.books import DEFAULT, table_of
 from sockwright.stores import open_store
 
 port, count, *options = sys.argv[1:]

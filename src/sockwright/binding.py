@@ -333,6 +333,18 @@ def load(target: str) -> Service:
 
     Raises: ConfigError naming what is missing and what is there instead.
     """
+    found = find(target)
+    if not callable(found):
+        raise ConfigError(f"{target} is {type(found).__name__}, not a function")
+    place = target.rpartition(":")[0]
+    return service_of(found, group=Path(place).stem if place.endswith(".py") else place.rpartition(".")[2])
+
+
+def find(target: str) -> Any:
+    """Return what `module:name` or `path.py:name` names, whatever it is; `name` may have dots.
+
+    Raises: ConfigError as `load`.
+    """
     place, colon, name = target.rpartition(":")
     if not colon or not place or not name:
         raise ConfigError(
@@ -346,9 +358,7 @@ def load(target: str) -> Service:
             cure = f"there are: {', '.join(known[:8])}" if known else "it defines no function"
             raise ConfigError(f"{place} has no {name!r}.{suggest(name, known)}", cure=cure)
         found = getattr(found, part)
-    if not callable(found):
-        raise ConfigError(f"{target} is {type(found).__name__}, not a function")
-    return service_of(found, group=Path(place).stem if place.endswith(".py") else place.rpartition(".")[2])
+    return found
 
 
 # Files that were loaded: several functions of one file share its state.
@@ -358,50 +368,75 @@ _files: dict[Path, types.ModuleType] = {}
 def _load_file(path: Path) -> types.ModuleType:
     if not path.is_file():
         raise ConfigError(f"there is no file {str(path)!r}", cure="the path counts from the working directory")
-    if path.resolve() in _files:
-        return _files[path.resolve()]
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+    shown, path = str(path), path.resolve()
+    if path in _files:
+        return _files[path]
+    folder, name = path.parent, path.stem
+    if (folder / "__init__.py").is_file():  # part of a package: it may import its neighbours relatively
+        while (folder / "__init__.py").is_file():
+            folder, name = folder.parent, f"{folder.name}.{name}"
+        _look_in(folder)
+        _files[path] = module = _load_module(name.removesuffix(".__init__"))
+        return module
+    spec = importlib.util.spec_from_file_location(name, path)
     loader = spec.loader if spec is not None else None
     assert spec is not None
     assert loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules.setdefault(path.stem, module)
-    folder = str(path.resolve().parent)
-    if folder not in sys.path:
-        sys.path.insert(0, folder)  # so that it finds its neighbours, as `python path.py` would
-    _execute(lambda: loader.exec_module(module), str(path))
-    _files[path.resolve()] = module
+    sys.modules.setdefault(name, module)
+    _look_in(folder)  # so that it finds its neighbours, as `python path.py` would
+    _execute(lambda: loader.exec_module(module), shown)
+    _files[path] = module
     return module
 
 
+def _look_in(folder: Path) -> None:
+    """Let modules be found in `folder`."""
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
+
+
 def _load_module(name: str) -> types.ModuleType:
-    if "" not in sys.path and str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))  # as `python -m` would
-    try:
-        if importlib.util.find_spec(name) is None:
-            raise ModuleNotFoundError(name=name)
-    except (ModuleNotFoundError, ValueError):
-        raise ConfigError(
-            f"there is no module {name!r}",
-            cure=f"for a file write {name.replace('.', '/')}.py:function; modules are looked for in the working "
-            "directory and the installed packages",
-        ) from None
+    if not all(name.split(".")):
+        raise ConfigError(f"{name!r} is no module", cure="write it like package.module:function")
+    if "" not in sys.path:
+        _look_in(Path.cwd())  # as `python -m` would
     loaded: list[types.ModuleType] = []
     _execute(lambda: loaded.append(importlib.import_module(name)), name)
     return loaded[0]
 
 
 def _execute(run: Callable[[], object], what: str) -> None:
+    """Run somebody's module, here called `what`."""
     try:
         run()
     except ModuleNotFoundError as missing:
+        if missing.name and f"{what}.".startswith(f"{missing.name}."):  # itself, or a package that it would be in
+            raise ConfigError(
+                f"there is no module {what!r}",
+                cure=f"for a file write {what.replace('.', '/')}.py:function; modules are looked for in the working "
+                "directory and the installed packages",
+            ) from None
+        package = str(missing.name).partition(".")[0]
         raise ConfigError(
             f"{what} imports {missing.name!r}, which is not installed here",
-            cure=f"install it beside sockwright: {sys.executable} -m pip install {str(missing.name).partition('.')[0]}",
+            cure=f"there is a {package}, but nothing of that name in it"
+            if package in sys.modules
+            else f"install it beside sockwright: {sys.executable} -m pip install {package}",
+        ) from None
+    except SystemExit as left:
+        raise ConfigError(
+            f"{what} ended the program while it was loaded: sys.exit({left.code!r})",
+            cure="what it runs must not stand at the top of the module; put it under `if __name__ == '__main__':`",
         ) from None
     except Exception as failed:  # noqa: BLE001 - somebody else's code
+        raise _broken(what, failed) from None
+
+
+def _broken(what: str, failed: Exception) -> ConfigError:
+    if isinstance(failed, SyntaxError):
+        place = f"in {failed.filename}, line {failed.lineno}"
+    else:
         last = traceback.extract_tb(failed.__traceback__)[-1]
-        raise ConfigError(
-            f"{what} cannot be loaded: {type(failed).__name__}: {failed}",
-            cure=f"in {last.filename}, line {last.lineno}",
-        ) from None
+        place = f"in {last.filename}, line {last.lineno}"
+    return ConfigError(f"{what} cannot be loaded: {type(failed).__name__}: {failed}", cure=place)

@@ -10,7 +10,7 @@ send these bytes. That keeps the hot path free of wrappers.
       half_closed(now)     ------->    the peer's FIN: finish what is owed, then Close
       taken(now)           ------->    while congested: the peer has taken what was sent, more may be said
       answered(t, out, now)------->    the outcome of an Invoke
-      said(data, now)      ------->    what a session begun by Begin wants to send
+      said(data, now)      ------->    what a session begun by Begin wants to send: bytes, or what the protocol knows
       session_ended(f,now) ------->    that session returned (None) or failed (a Refusal)
       expired(now)         ------->    `deadline` has passed
       stopping(now)        ------->    the bench shuts down: say goodbye, finish what is owed
@@ -132,7 +132,7 @@ class Conversation(Protocol):
 
     def answered(self, ticket: int, outcomes: Sequence[Outcome], now: float) -> Actions: ...
 
-    def said(self, data: bytes, now: float) -> Actions: ...
+    def said(self, data: Any, now: float) -> Actions: ...
 
     def session_ended(self, failure: Refusal | None, now: float) -> Actions: ...
 
@@ -169,7 +169,7 @@ class Dialogue:
     def answered(self, ticket: int, outcomes: Sequence[Outcome], now: float) -> Actions:
         return NOTHING
 
-    def said(self, data: bytes, now: float) -> Actions:
+    def said(self, data: Any, now: float) -> Actions:
         return (data,)
 
     def session_ended(self, failure: Refusal | None, now: float) -> Actions:

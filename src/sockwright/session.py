@@ -6,7 +6,7 @@ loop; as `def` it runs in a thread of its own and the same methods wait there.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from sockwright.endpoint import Peer
@@ -31,8 +31,17 @@ class Session(Protocol):
         """Return the next frame (over `raw` framing: what one read brought), b"" after the end of the stream,
         None when `wait` seconds passed without one, or on `wake`."""
 
-    async def send(self, data: bytes) -> None:
-        """Send `data` as one frame, waiting while the peer does not read.
+    async def send(self, data: Any) -> None:
+        """Send `data` as one frame (bytes, or what else the protocol knows), waiting while the peer does not read.
+
+        Raises: ConnectionError when the peer is gone.
+        """
+
+    def say(self, data: Any) -> None:
+        """The same without waiting, for what is small. Raises: as `send`."""
+
+    def answer(self, answer: Any) -> None:
+        """Say `answer` as the whole of it, where the protocol knows such a thing; the session is over with that.
 
         Raises: ConnectionError when the peer is gone.
         """
@@ -45,6 +54,9 @@ class Session(Protocol):
 
     def watch(self, seconds: float) -> None:
         """Notice within `seconds` that the peer vanished without a word; silence alone is no reason to hang up."""
+
+    def when_gone(self, tell: Callable[[], object]) -> None:
+        """Have `tell` called in the loop if the connection is lost before the session is over."""
 
 
 class BlockingSession(Protocol):

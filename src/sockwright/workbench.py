@@ -18,7 +18,9 @@ from sockwright import protocols, services
 from sockwright.binding import Service
 from sockwright.endpoint import LOOPBACK, Endpoint, Peer, parse
 from sockwright.errors import ConfigError
+from sockwright.hosts.programs import Bounds, Programs
 from sockwright.journal.journal import Journal
+from sockwright.protocols.routes import Route
 from sockwright.stores import Store
 from sockwright.stores.memory import MemoryStore
 from sockwright.transport import tls
@@ -33,6 +35,9 @@ from sockwright.transport.tap import Tape, TapServer
 from sockwright.transport.tap_datagrams import DatagramTap
 
 T = TypeVar("T")
+
+# How long what nobody watches may go on after SIGTERM (seconds): a page that looks on has nothing to finish.
+UNWATCHED_GRACE = 0.2
 
 # How far away the next free port is looked for when one is taken, and how often.
 NEXT_PORT = 100
@@ -57,6 +62,8 @@ class Posting:
     tape: Tape | None = None  # told of every record of a tap, with all its bytes
     # What is said to a service beside its name: {"files:DIR": {"spa": True}}.
     settings: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    # Neither recorded nor broken by faults: what shows and mends a bench must not stand in its own way.
+    unwatched: bool = False
 
     @property
     def name(self) -> str:
@@ -75,6 +82,17 @@ class Listening:
     @property
     def name(self) -> str:
         return self.posting.name
+
+
+class _Unrecorded:
+    """The journal of what is not recorded."""
+
+    def append(self, record: object, /) -> None:
+        """Forget it."""
+
+    def begin(self, now: float, opened: object) -> int:
+        """There are no numbers for it."""
+        return 0
 
 
 class PortTaken(Exception):
@@ -109,6 +127,8 @@ class Workbench:
             now=time.time, sleep=self._sleep, store=store or MemoryStore(), extra=dict(extra or {})
         )
         self._offered: dict[str, Sequence[Service]] = {}
+        bounds = Bounds(threads=limits.workers, streams=limits.session_threads, answer=limits.answer)
+        self.programs = Programs(bounds)
         self._most = most_connections(limits.connections, raise_descriptor_limit())
         self._own_ports: set[int] = set()
 
@@ -123,19 +143,49 @@ class Workbench:
             self._offered[key] = services.offered(name, context)
         return self._offered[key]
 
+    async def prepare(self, posting: Posting) -> None:
+        """Let programs of others start up, where there are such among the posting's services.
+
+        Raises: ConfigError where one cannot be loaded or says that it cannot start.
+        """
+        for name in self._hosted(posting):
+            await self.programs.start(name)
+
+    def _hosted(self, posting: Posting) -> list[str]:
+        """Return the names of the posting's WSGI and ASGI applications. Raises: ConfigError."""
+        hosted = [name for name in posting.services if services.is_users(name) and self.programs.find(name)]
+        endpoint = posting.endpoint
+        if hosted and endpoint.protocol != "http":
+            words = f"{hosted[0]} is an application for the web, and {endpoint.scheme} is not HTTP"
+            raise ConfigError(words, cure=f"write http://{endpoint.authority}")
+        return hosted
+
+    def _routes_of(self, posting: Posting, hosted: Sequence[str]) -> list[Route]:
+        """Return the routes that the posting asks for, those of its applications included."""
+        routes = list(posting.extra.get("routes", ()))
+        prefix = posting.endpoint.path.partition("?")[0].rstrip("/")
+        body = posting.limits.get("body")
+        for name in hosted:
+            routes += self.programs.routes(name, prefix, body if isinstance(body, int) else None)
+        return routes
+
     def listen(self, posting: Posting, *, lan: bool = False, move: bool = False) -> Listening:
         """Listen at the posting's endpoint; with `move`, at the next free port where that one is taken.
 
         Raises: PortTaken; ConfigError where service, endpoint and protocol do not go together.
         """
         endpoint = posting.endpoint
-        offered = [service for name in posting.services for service in self.offered(name, posting.settings.get(name))]
+        hosted = self._hosted(posting)
+        named = [name for name in posting.services if name not in hosted]
+        offered = [service for name in named for service in self.offered(name, posting.settings.get(name))]
         frame = posting.frame or endpoint.options.get("frame")
         opening: Any = None
         if posting.target is None:
             # Under which names a browser may call us: who is let in by --lan knows this machine by these.
             names = (*own_names(), *lan_addresses()) if lan else ()
             extra = {"secure": endpoint.tls, "names": names, **_mail_terms(endpoint), **posting.extra}
+            if hosted:
+                extra["routes"] = self._routes_of(posting, hosted)
             opening = protocols.open_with(endpoint.protocol, protocols.Terms(offered, frame, posting.limits, extra))
         hosts = listening_hosts(endpoint.host, lan)
         port = endpoint.port
@@ -153,7 +203,8 @@ class Workbench:
             moved = endpoint.port if endpoint.port and real != endpoint.port else 0
             listening = Listening(posting, at, server, moved)
             self.listening.append(listening)
-            self.breaking.add(posting.name, server)
+            if not posting.unwatched:
+                self.breaking.add(posting.name, server)
             return listening
         raise AssertionError("unreachable")
 
@@ -201,7 +252,7 @@ class Workbench:
             name,
             opening,
             staff=self._staff,
-            journal=self.journal,
+            journal=_Unrecorded() if posting.unwatched else self.journal,
             limits=self.limits,
             most=self._most,
             tls=context,
@@ -235,8 +286,14 @@ class Workbench:
         self._stopping.set()
         for listening in self.listening:
             listening.server.close_door()
-        await asyncio.gather(*(listening.server.stop(grace) for listening in self.listening))
+        await asyncio.gather(
+            *(
+                one.server.stop(min(grace, UNWATCHED_GRACE) if one.posting.unwatched else grace)
+                for one in self.listening
+            )
+        )
         self.listening = []
+        await self.programs.stop()
 
 
 @contextlib.asynccontextmanager
@@ -334,6 +391,7 @@ class BenchThread:
 
         async def listen() -> Listening:
             assert self._bench is not None
+            await self._bench.prepare(posting)
             return self._bench.listen(posting, **options)
 
         return self._loop.call(listen())

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.peers import closed_port, hang_up, server
-from tests.programs import run
-from tests.terminal import at_terminal
+from tests.programs import environment, run
+from tests.terminal import Terminal, at_terminal
 
-from sockwright.services.codebook import DEFAULT, entry_of, table_of
+from sockwright.services.books import DEFAULT, entry_of, table_of
 from sockwright.stores import open_store
 from sockwright.workbench import BenchThread
 
@@ -68,6 +69,21 @@ def test_a_long_file_comes_back_whole_and_in_order(tmp_path: Path, at: str) -> N
     done = run(tmp_path, "decode", "--at", at, "-", stdin="\n".join(words))
     assert done.returncode == 1
     assert done.stdout.splitlines() == ["hello" if word == "khoor" else f"?{word}" for word in words]
+
+
+@pytest.mark.parametrize("before", ["<in.txt", "cat in.txt |"])
+def test_a_progress_bar_is_shown_beside_the_file_and_not_in_it(tmp_path: Path, at: str, before: str) -> None:
+    words = ["khoor" if n % 7 else f"nope{n}" for n in range(100_000)]
+    (tmp_path / "in.txt").write_text("\n".join(words), "utf-8")
+    decode = f"{sys.executable} -m sockwright decode --at {at} -"
+    script = f"cd {tmp_path} && {before} {decode} > out.txt; echo exit $?"
+    with Terminal(["/bin/sh", "-c", script], {**environment(tmp_path, TERM="xterm")}) as terminal:
+        terminal.until("deciphering")
+        terminal.until("14286 of 100000 words are not in the book")
+        terminal.until("exit 1")
+        assert b"hello" not in terminal.shown
+    came = (tmp_path / "out.txt").read_text("utf-8").splitlines()
+    assert came == ["hello" if word == "khoor" else f"?{word}" for word in words]
 
 
 def test_bytes_that_are_not_utf8_are_named_with_their_line(tmp_path: Path, at: str) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -156,11 +157,84 @@ def test_example_people(tmp_path: Path) -> None:
             guest.communicate()
         until(lambda: names(tmp_path, port) == [])
     port = closed_port()
-    with lecture.background(lecture.PROGRAMS / "people_server.py", str(port)):
+    with lecture.background(lecture.PROGRAMS / "people_server.py", str(port), output=tmp_path / "server.txt"):
         until(lambda: _answers(port))
         guest = stays(port, "Анна")
-        guest.kill()
-        guest.communicate()
+        with at_terminal(tmp_path, "join", "Борис", "41", "--at", f":{port}") as ours:
+            ours.until("another program's server")
+            ours.until('{"connected": 2}')
+            until(lambda: "2 connected: Анна (30), Борис (41)" in (tmp_path / "server.txt").read_text("utf-8"))
+            guest.kill()
+            guest.communicate()
+            until(lambda: "\n1 connected: Борис (41)" in (tmp_path / "server.txt").read_text("utf-8"))
+            ours.type("\x03")
+            assert ours.end() == 130
+
+
+def _only_user(client: socket.socket) -> None:
+    """A server with a class that takes a name and an age alone, and answers in pieces, without an end of line."""
+
+    class User:
+        def __init__(self, name: str, age: int) -> None:
+            self.name = name
+            self.age = age
+
+    user = User(**json.loads(client.recv(1024).decode()))
+    for piece in ("Привет, ", f"{user.name}! \x1b[2J\n", "Пока"):
+        client.sendall(piece.encode())
+    client.recv(1024)
+
+
+def test_a_server_whose_user_has_a_name_and_an_age_alone(tmp_path: Path) -> None:
+    with server(_only_user) as port, at_terminal(tmp_path, "join", "Ann", "30", "--at", f":{port}") as terminal:
+        terminal.until("Пока")
+        assert "Привет, Ann! \\x1b[2J".encode() in terminal.shown
+        terminal.type("\x03")
+        assert terminal.end() == 130
+
+
+def test_a_server_that_prints_and_says_nothing(tmp_path: Path) -> None:
+    def silent(client: socket.socket) -> None:
+        while client.recv(1024):
+            pass
+
+    with (
+        server(silent) as port,
+        at_terminal(tmp_path, "join", "Ann", "30", "--at", f":{port}", "--wait", "200ms") as terminal,
+    ):
+        terminal.until("another program's server, and has our user")
+        terminal.type("\x03")
+        assert terminal.end() == 130
+
+
+def test_by_hand_with_nc(tmp_path: Path, stranger: Callable[[str], str]) -> None:
+    nc = stranger("nc")
+    with running(tmp_path, "serve", "tcp://:0", "--do", "people") as bench:
+        port = bench.port("people")
+        words = [nc, "127.0.0.1", str(port)]
+        with subprocess.Popen(
+            words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8"
+        ) as hand:
+            assert hand.stdin is not None
+            assert hand.stdout is not None
+
+            def say(text: str) -> str:
+                assert hand.stdin is not None
+                assert hand.stdout is not None
+                hand.stdin.write(text + "\n")
+                hand.stdin.flush()
+                return hand.stdout.readline()
+
+            assert say("hello") == 'error: say who you are: {"name": "Ann", "age": 30} or Ann 30, and \'hello\' came\n'
+            assert say("Анна thirty") == "error: an age is a whole number of years, and 'thirty' came\n"
+            assert json.loads(say("Анна 30"))["connected"] == 1
+            assert json.loads(say("follow"))["people"][0]["name"] == "Анна"
+            with joined(tmp_path, port, "Bob", "41", "--quiet"):
+                assert json.loads(hand.stdout.readline())["event"] == "join"
+            assert json.loads(hand.stdout.readline())["event"] == "leave"
+            hand.stdin.close()
+            hand.kill()
+        until(lambda: names(tmp_path, port) == [])
 
 
 def test_example_codebook(tmp_path: Path) -> None:
@@ -177,7 +251,5 @@ def test_example_codebook(tmp_path: Path) -> None:
 
 
 def _answers(port: int) -> bool:
-    import socket
-
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -76,15 +76,16 @@ def run_file(file: Path, *words: str) -> str:
 
 
 @contextlib.contextmanager
-def background(file: Path, *words: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a server while the block lasts."""
-    process = subprocess.Popen(
-        [sys.executable, "-u", "-X", "utf8", str(file), *words],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env=os.environ | {"PYTHONWARNINGS": "default"},
-    )
+def background(file: Path, *words: str, output: Path | None = None) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a server while the block lasts; what it prints goes to the file `output`."""
+    with open(output or os.devnull, "wb") as printed:
+        process = subprocess.Popen(
+            [sys.executable, "-u", "-X", "utf8", str(file), *words],
+            stdin=subprocess.DEVNULL,
+            stdout=printed,
+            stderr=subprocess.DEVNULL,
+            env=os.environ | {"PYTHONWARNINGS": "default"},
+        )
     try:
         yield process
     finally:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from sockwright.links.asking import Body, Limits
 from sockwright.links.fetcher import Fetcher, Outcome, Settings, Task

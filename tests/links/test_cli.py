@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import subprocess
+import sys
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +14,7 @@ from pathlib import Path
 import pytest
 from tests.links.collected import page_of
 from tests.links.nasty import Nasty
-from tests.programs import run, running
+from tests.programs import environment, run, running
 
 HOSTILE = '\x1b]0;owned\x07\x1b[31m\u202eevil "><script>alert(1)</script>\r\nforged: line'
 
@@ -216,7 +218,7 @@ def test_findings_as_a_letter(server: Nasty, tmp_path: Path) -> None:
         done = run(tmp_path, "links", server.url + "/", *words)
         assert done.returncode == 1, done.stderr
         shown = run(tmp_path, "mail", "show", "1")
-        assert "1 failing links among 3" in shown.stdout
+        assert "1 failing link among 3" in shown.stdout
         assert "/missing" in shown.stdout
 
 
@@ -225,3 +227,31 @@ def test_a_letter_that_cannot_be_sent_is_told(server: Nasty, tmp_path: Path) -> 
     assert done.returncode == 3
     assert "/missing" in done.stdout
     assert run(tmp_path, "links", server.url + "/", "--mail-to", "a@b", "--mail-at", "http://x/").returncode == 2
+
+
+def test_files_are_called_as_they_are_from_here(tmp_path: Path) -> None:
+    folder = tmp_path / "мой сайт"
+    folder.mkdir()
+    (folder / "a.md").write_text("[x](нет.md) [y](b.md#z)\n", "utf-8")
+    (folder / "b.md").write_text("# b\n")
+    words = ("links", "мой сайт", "--store", "none", "--report", "r.sarif", "--report", "r.html", "--report", "r.xml")
+    done = run(tmp_path, *words, cwd=tmp_path)
+    assert done.stdout.startswith('мой сайт/a.md\n  1:5   broken  нет.md  "x"\n')
+    assert "2 links on 2 pages, " in done.stdout
+    sarif = json.loads((tmp_path / "r.sarif").read_text())
+    places = [one["locations"][0]["physicalLocation"]["artifactLocation"] for one in sarif["runs"][0]["results"]]
+    assert {place["uri"] for place in places} == {"%D0%BC%D0%BE%D0%B9%20%D1%81%D0%B0%D0%B9%D1%82/a.md"}
+    assert "<h2>мой сайт/a.md</h2>" in (tmp_path / "r.html").read_text("utf-8")
+    assert 'classname="мой сайт/a.md"' in (tmp_path / "r.xml").read_text("utf-8")
+
+
+def test_reports_are_whole_though_nobody_reads_the_pipe(tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    page.write_text("".join(f'<a href="missing-{number}">x</a>\n' for number in range(3_000)))
+    report = tmp_path / "r.csv"
+    command = [sys.executable, "-m", "sockwright", "links", str(page), "-v", "--report", str(report)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment(tmp_path)) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        process.wait(30)
+    assert len(report.read_text().splitlines()) == 3_001

@@ -18,9 +18,7 @@ from sockwright.links.fetcher import Settings
 
 @pytest.fixture(autouse=True, params=["curl", "urllib"])
 def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Every run is made with both engines, but for what only one of them can."""
-    if request.param == "urllib" and request.node.get_closest_marker("curl_only"):
-        pytest.skip("it is about the scheduler, which is the same for both")
+    """Every run is made with both engines."""
     monkeypatch.setattr(collected, "ENGINE", request.param)
     return str(request.param)
 
@@ -314,7 +312,8 @@ def test_traps_end_by_a_limit_and_are_told(server: Nasty) -> None:
     assert found.summary is not None
     assert any("limit of 50 pages" in limit for limit in found.summary.limits)
     assert found.summary.pages == 50
-    assert found.summary.failed == 0
+    assert set(found.kinds().values()) == {"ok"}
+    assert 51 <= len(server.seen) <= 200
 
     server.seen.clear()
     server.fallback = lambda peer, request: peer.reply(200, page_of(["again/"]))
@@ -401,7 +400,6 @@ def test_a_login_in_a_url_is_sent_as_a_field_and_not_kept_in_the_referer(server:
     assert "ann" not in asked.fields["host"]
 
 
-@pytest.mark.curl_only
 def test_rate_limits_are_obeyed_without_false_alarm(server: Nasty) -> None:
     allowed: list[float] = []
     shut = [0.0]
@@ -428,7 +426,6 @@ def test_rate_limits_are_obeyed_without_false_alarm(server: Nasty) -> None:
     assert all(left > 0.9 for left in early), early  # under way when the first refusal came
 
 
-@pytest.mark.curl_only
 @pytest.mark.parametrize("wished", ["-1", "nonsense", "3600", "Wed, 21 Oct 2015 07:28:00 GMT"])
 def test_a_hostile_retry_after_ends(server: Nasty, wished: str) -> None:
     server.paths["/x"] = lambda peer, _: peer.reply("429 Too Many", b"", Retry_After=wished)
@@ -442,7 +439,6 @@ def test_a_hostile_retry_after_ends(server: Nasty, wished: str) -> None:
     assert time.monotonic() - begun < 15
 
 
-@pytest.mark.curl_only
 def test_dead_hosts_cost_little(server: Nasty) -> None:
     import socket
 
@@ -513,7 +509,6 @@ def test_an_input_that_does_not_answer_has_a_line(server: Nasty) -> None:
     assert [(link.origin, verdict.kind) for _, link, verdict in found.found] == [("input", "broken")]
 
 
-@pytest.mark.curl_only
 def test_a_hundred_thousand_links_on_a_page(server: Nasty) -> None:
     server.page("/", page_of(["/x"] * 100_000))
     server.page("/x", "x")

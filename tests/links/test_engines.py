@@ -67,6 +67,26 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n"
         ("404 without end", b"HTTP/1.1 404 Not Found\r\n\r\n", "broken"),
         ("a folded field", HEAD + b"X-A: b\r\n c\r\nContent-Length: 0\r\n\r\n", "ok"),
         ("escape sequences", b"HTTP/1.1 404 \x1b[31mred\r\nContent-Length: 0\r\n\r\n", "broken"),
+        ("a line that is no field", HEAD + b"Broken line here\r\nContent-Length: 2\r\n\r\nhi", "ok"),
+        ("a blank before the colon", HEAD + b"Content-Length : 2\r\n\r\nhi", "ok"),
+        ("the length twice", HEAD + b"Content-Length: 2\r\nContent-Length: 2\r\n\r\nhi", "ok"),
+        ("the length twice in a list", HEAD + b"Content-Length: 2, 2\r\n\r\nhi", "ok"),
+        ("two lengths", HEAD + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\nhi", "broken"),
+        ("a length below nothing", HEAD + b"Content-Length: -5\r\n\r\nhi", "broken"),
+        ("a version in small letters", HEAD.lower() + b"Content-Length: 2\r\n\r\nhi", "ok"),
+        ("a version from the future", HEAD.replace(b"1.1", b"2.0") + b"Content-Length: 2\r\n\r\nhi", "ok"),
+        ("an empty line in front", b"\r\n" + HEAD + b"Content-Length: 2\r\n\r\nhi", "broken"),
+        ("a status of two digits", b"HTTP/1.1 99 X\r\n\r\n", "broken"),
+        ("switching protocols unasked", b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n", "broken"),
+        ("a choice without Location", b"HTTP/1.1 300 Multiple Choices\r\nContent-Length: 2\r\n\r\nhi", "ok"),
+        (
+            "length and chunks",
+            HEAD + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n",
+            "ok",
+        ),
+        ("gzip with padding", HEAD + b"Content-Encoding: gzip\r\n\r\n" + gzip.compress(b"hi") + bytes(9), "ok"),
+        ("gzip that is cut off", HEAD + b"Content-Encoding: gzip\r\n\r\n" + gzip.compress(b"hi" * 99)[:20], "broken"),
+        ("a 404 with a broken body", b"HTTP/1.1 404 X\r\nContent-Length: 99\r\n\r\nhi", "broken"),
         ("gzip that is none", HEAD + b"Content-Encoding: gzip\r\nContent-Length: 5\r\n\r\nhello", "broken"),
         ("a coding nobody asked for", HEAD + b"Content-Encoding: br\r\nContent-Length: 5\r\n\r\nhello", "ok"),
         ("endless 1xx", b"HTTP/1.1 103 Early Hints\r\n\r\n" * 1000 + HEAD + b"\r\n", "broken"),
@@ -78,6 +98,22 @@ def test_answers(engine: str, server: Nasty, name: str, sent: bytes, kind: str) 
     server.paths["/x"] = raw(sent)
     outcome = one(server.url + "/x", engine=engine)
     assert outcome.kind == kind, (outcome.reason, outcome.exchange)
+
+
+def test_an_error_whose_body_has_no_end_is_that_error(engine: str, server: Nasty) -> None:
+    endless = b"HTTP/1.1 404 Not Found\r\nContent-Type: text/html\r\n\r\n"
+    server.paths["/drips"] = raw(endless, *[b"drip"] * 400, gap=0.05)
+    server.paths["/hangs"] = raw(endless + b"no", close=False)
+    server.paths["/moved"] = raw(b"HTTP/1.1 301 Go\r\nLocation: /x\r\n\r\n", close=False)
+    begun = time.monotonic()
+    urls = [f"{server.url}/{name}" for name in ("drips", "hangs", "moved")]
+    outcomes = fetch(urls, engine=engine, limits=Limits(connect=1, first_byte=5, total=15))
+    assert [(outcomes[url].kind, outcomes[url].status) for url in urls] == [
+        ("broken", 404),
+        ("broken", 404),
+        ("redirect", 301),
+    ]
+    assert time.monotonic() - begun < 8
 
 
 def test_first_answer_reset_second_fine(engine: str, server: Nasty) -> None:

@@ -56,8 +56,7 @@ def test_one_that_ends_soon_works_with_a_note(engine: str, authority: trustme.CA
     with Nasty(tls=secure(certificate), fallback=hello).running() as server:
         outcome = one(server.url + "/", engine=engine, ca_file=ca_file)
         assert outcome.kind == "ok"
-        if engine == "curl":
-            assert "certificate ends in 2 days" in outcome.note
+        assert "certificate ends in 2 days" in outcome.note
 
 
 def test_expired(engine: str, authority: trustme.CA, ca_file: str) -> None:

@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -742,6 +743,20 @@ SESSION = service_of(session, "test")
 
 def streaming(head: Response | None = None, *, early: bool = False) -> Bench:
     return Bench(Route("", "/", lambda request: Stream(SESSION, head, {"color": "red"}), early=early))
+
+
+def _always(answer: Stream, request: Request) -> Stream:
+    return answer
+
+
+def test_who_hangs_up_on_an_endless_answer_has_left() -> None:
+    for endless in (True, False):
+        answer = Stream(SESSION, Response(b"first", type="text/event-stream"), endless=endless)
+        bench = Bench(Route("", "/", partial(_always, answer)))
+        bench.feed(GET)
+        left = bench.end()
+        assert [type(action) for action in left] == ([Close] if endless else [])
+        assert bool(bench.http.said(b"more", NOW)) is not endless
 
 
 def test_a_session_says_the_answer_in_chunks() -> None:

@@ -12,8 +12,8 @@ import pytest
 from tests.sockets import ask, dial, read_all, read_exactly, until
 
 from sockwright.errors import ServiceError
+from sockwright.services.books import DEFAULT, Book, entry_of, table_of
 from sockwright.services.ciphers import cipher
-from sockwright.services.codebook import DEFAULT, Book, entry_of, table_of
 from sockwright.stores import Store, open_store
 from sockwright.workbench import BenchThread
 
@@ -168,6 +168,7 @@ def test_a_list_over_tcp_and_udp(bench: BenchThread, said: str, answer: str) -> 
     [
         (b"\xff\xfe khoor", "byte 0 (0xff) is not UTF-8"),
         (b"khoor \xd0", "byte 6 (0xd0) is not UTF-8"),
+        (b"khoor \xed\xa0\x80", "byte 6 (0xed) is not UTF-8"),  # half of a surrogate pair
         (b"[1, 2]", "Expected `str`, got `int`"),
         (b'[["khoor"]]', "Expected `str`, got `array`"),
         (b'{"words": {"a": 1}}', "Expected `array`, got `object`"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import pickle
 import socket
 import time
 import xmlrpc.client
@@ -20,7 +21,7 @@ from sockwright.client.people import look
 from sockwright.endpoint import Peer
 from sockwright.errors import ServiceError
 from sockwright.services import people
-from sockwright.services.people import registry_of
+from sockwright.services.presence import registry_of
 from sockwright.transport.streams import Stream
 from sockwright.workbench import BenchThread
 
@@ -115,6 +116,15 @@ def test_who_is_refused_may_try_again(at: Peer) -> None:
         assert line(sock)["error"].startswith("error: you are Ann already, number")
 
 
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+def test_pickle_is_never_read_and_the_reason_said_at_once(at: Peer, protocol: int) -> None:
+    with dial(at) as sock:
+        sock.sendall(pickle.dumps(User("Ann", 30), protocol))
+        assert line(sock)["error"].startswith("error: this looks like pickle, which is never read")
+        sock.sendall(b"Ann 30\n")
+        assert line(sock)["connected"] == 1
+
+
 def test_who_only_errs_is_let_go(at: Peer) -> None:
     with dial(at) as sock:
         sock.sendall(b"nobody\n" * 100)
@@ -163,6 +173,24 @@ def test_events_go_to_those_who_asked_alone(at: Peer) -> None:
         assert len(line(follower)["people"]) == 2
 
 
+def test_who_has_come_may_wish_for_more(at: Peer) -> None:
+    with dial(at) as sock:
+        sock.sendall(b'{"follow": true, "beat": 2}\n')
+        assert line(sock)["error"] == "error: say who you are first\n"
+        sock.sendall(b"Ann 30\n")
+        line(sock)
+        sock.sendall(b'{"follow": true, "beat": 2}\n')
+        assert line(sock) == {"follow": True, "beat": 2.0, "connected": 1}
+        other, _ = come(at, "Bob 41\n")
+        assert line(sock)["event"] == "join"
+        sock.sendall(b'{"follow": false, "beat": 0}\n')
+        assert line(sock) == {"follow": False, "beat": 0.0, "connected": 2}
+        other.close()
+        until(lambda: names(at) == ["Ann"])
+        sock.sendall(b"beat\n")
+        assert line(sock) == {"beat": True, "connected": 1}  # and no word of Bob
+
+
 def test_a_crowd_is_told_of_completely(at: Peer) -> None:
     with dial(at) as follower:
         follower.sendall(b"follow\n")
@@ -179,7 +207,7 @@ def test_who_fell_behind_is_shown_all_who_are_there(
 ) -> None:
     monkeypatch.setattr(people, "PACE", 0.5)
     registry = registry_of(bench.workbench.context)
-    registry.events = deque(maxlen=3)
+    registry._events = deque(maxlen=3)
     with dial(at) as follower:
         follower.sendall(b"follow\n")
         line(follower)

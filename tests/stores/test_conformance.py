@@ -136,6 +136,40 @@ def test_who_follows_ends_with_the_same_state(opener: Opener) -> None:
     assert revisions == sorted(revisions)
 
 
+def test_a_table_that_went_has_the_latest_revision(opener: Opener) -> None:
+    here = opener()
+    told = Told(opener())
+    here.change("stays", {b"a": b"1"})
+    last = here.change("goes", {b"a": b"1"})
+    until(lambda: "goes" in told.tables)
+    here.remove("goes")
+    until(lambda: "goes" not in told.tables)
+    assert told.changes[-1].revision > last
+
+
+def test_a_table_of_many_parts_is_read_as_one_whatever_others_do(opener: Opener) -> None:
+    here, there = opener(), opener()
+    here.change("t", {b"%d" % n: b"0" for n in range(30_000)})
+    over = threading.Event()
+
+    def work() -> None:
+        turn = 0
+        while not over.is_set():
+            turn += 1
+            here.change("t", {b"%d" % n: b"%d" % turn for n in (0, 15_000, 29_999)})
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        for _ in range(3):
+            entries = there.read("t")[1]
+            assert len(entries) == 30_000
+            assert len({entries[b"%d" % n] for n in (0, 15_000, 29_999)}) == 1
+    finally:
+        over.set()
+        thread.join()
+
+
 def test_a_small_change_of_a_large_table_is_told_alone(opener: Opener) -> None:
     here = opener()
     here.change("big", {b"%d" % n: b"x" for n in range(5_000)})

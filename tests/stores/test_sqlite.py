@@ -3,98 +3,49 @@
 from __future__ import annotations
 
 import os
-import random
 import sqlite3
 import subprocess
 import sys
-import time
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
-from tests.sockets import until
+from bench.kills import Rounds, kill_rounds
+from tests.sockets import ask, until
 from tests.stores.test_conformance import Told
 
 from sockwright.errors import ConfigError
+from sockwright.services.books import DEFAULT, entry_of, table_of
 from sockwright.stores import Unavailable, open_store
 from sockwright.stores.sqlite import SqliteStore
+from sockwright.workbench import BenchThread
 
-# Rounds of kill -9: a few each time, fifty when asked for (SOCKWRIGHT_KILL_ROUNDS=50).
+# Rounds of kill -9: a few each time, fifty in `dev.py soak` and when asked for (SOCKWRIGHT_KILL_ROUNDS=50).
 ROUNDS = int(os.environ.get("SOCKWRIGHT_KILL_ROUNDS", "6"))
-
-# Imports and sets from several threads; says on stdout what was acknowledged, in the order it was.
-WRITER = """
-import os, sys, threading, time
-from sockwright.stores import open_store
-store = open_store(sys.argv[1])
-start = int(sys.argv[2])
-lock = threading.Lock()
-def say(text):
-    with lock:
-        os.write(1, text.encode())
-def sets(who):
-    n = start
-    while True:
-        n += 1
-        store.change(f"set{who}", {b"%d" % n: b"v%d" % n})
-        say(f"set {who} {n}\\n")
-def imports():
-    n = start
-    while True:
-        n += 1
-        store.change("import", {b"%d" % i: b"%d" % n for i in range(3000)}, replace=True)
-        say(f"import {n}\\n")
-for who in range(3):
-    threading.Thread(target=sets, args=(who,), daemon=True).start()
-imports()
-"""
 
 
 def test_acknowledged_is_kept_through_kill_9(tmp_path: Path) -> None:
     """SIGKILL at random moments, on one and the same file; what was acknowledged in any round is there after each."""
-    file = tmp_path / "state.db"
-    chance = random.Random(7)
-    last_set = dict.fromkeys(range(3), 0)
-    every_set: dict[int, set[int]] = {who: set() for who in range(3)}
-    last_import = 0
-    for turn in range(ROUNDS):
-        writer = subprocess.Popen(
-            [sys.executable, "-c", WRITER, str(file), str(turn * 1_000_000)], stdout=subprocess.PIPE
-        )
-        assert writer.stdout is not None
-        said = writer.stdout.readline()  # it has begun
-        time.sleep(chance.uniform(0.0, 0.4))  # a random moment is what is wanted here
-        writer.kill()
-        said += writer.stdout.read()
-        writer.stdout.close()
-        writer.wait()
-        for line in said.decode().splitlines(keepends=True):
-            if not line.endswith("\n"):
-                continue
-            what, *numbers = line.split()
-            if what == "set":
-                every_set[int(numbers[0])].add(int(numbers[1]))
-                last_set[int(numbers[0])] = int(numbers[1])
-            else:
-                last_import = int(numbers[0])
-        with sqlite3.connect(file) as db:
-            assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-        db.close()
-        store = open_store(str(file))
-        try:
-            for who in range(3):
-                table = store.read(f"set{who}")[1]
-                missing = {n for n in every_set[who] if table.get(b"%d" % n) != b"v%d" % n}
-                assert not missing, f"round {turn}: acknowledged and gone: {sorted(missing)[:5]}"
-            imported = store.read("import")[1]
-            if last_import:
-                versions = set(imported.values())
-                assert len(versions) == 1, "an import is there in part"
-                assert len(imported) == 3000
-                assert int(versions.pop()) >= last_import
-        finally:
-            store.close()
-    assert all(last_set.values())
+    assert kill_rounds(tmp_path, ROUNDS, print) == []
+
+
+def test_a_store_that_loses_what_it_acknowledged_is_seen(tmp_path: Path) -> None:
+    rounds = Rounds(tmp_path / "state.db", 1)
+    assert rounds.play() == []
+    store = open_store(str(rounds.file))
+    try:
+        gone = max(rounds.sets[0])
+        store.change("set0", drop=[b"%d" % gone])
+        assert rounds.examine() == [f"round 1: 1 acknowledged and gone, the first is {gone}"]
+        store.change("set0", {b"%d" % gone: b"v%d" % gone})
+        store.change("import", {b"1": b"0"})
+        assert "an import is there in part" in rounds.examine()[0]
+        store.remove("import")
+        rounds.imports = rounds.imports or 1
+        assert "was acknowledged and is gone" in rounds.examine()[0]
+    finally:
+        store.close()
 
 
 def test_a_full_disk_is_said_and_changes_nothing(tmp_path: Path) -> None:
@@ -205,7 +156,7 @@ def test_only_the_user_may_read_the_file(tmp_path: Path) -> None:
 def test_who_missed_what_the_log_has_forgotten_reads_the_table_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sockwright.stores.sqlite.LOG", 100)
+    monkeypatch.setattr("sockwright.stores.sqlite_tables.LOG", 100)
     store = open_store(str(tmp_path / "state.db"))
     assert isinstance(store, SqliteStore)
     try:
@@ -219,3 +170,70 @@ def test_who_missed_what_the_log_has_forgotten_reads_the_table_whole(
         assert told.changes[0].whole
     finally:
         store.close()
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Iterator[Path]:
+    """A file system of a megabyte."""
+    folder = tmp_path / "tiny"
+    folder.mkdir()
+    words = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
+    try:
+        mounted = subprocess.run(words, capture_output=True, check=False).returncode == 0
+    except OSError:
+        mounted = False
+    if not mounted:
+        pytest.skip("needs leave to mount a file system")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_a_server_on_a_full_disk_answers_and_recovers(tiny: Path) -> None:
+    """ENOSPC from the system itself, beneath a server that runs and an import that does not fit."""
+    store = open_store(str(tiny / "state.db"))
+    try:
+        store.change(table_of(DEFAULT), dict([entry_of("khoor", "hello")]))
+        with BenchThread(store=store) as bench:
+            address = bench.serve("tcp://:0", "codebook")
+            (tiny / "others").write_bytes(bytes(300_000))
+            with pytest.raises(Unavailable, match=r"^state unavailable: the disk is full, and nothing was changed in "):
+                store.change(table_of(DEFAULT), {b"%d" % n: b"x" * 100 for n in range(20_000)})
+            assert ask(address, b"khoor 7\n") == b"hello ?7\n"
+            kept = {b"khoor": b"hello"}
+
+            def fill() -> None:
+                for n in range(2_000):  # small ones, until not even they fit
+                    store.change(table_of(DEFAULT), {b"n%d" % n: b"y" * 900})
+                    kept[b"n%d" % n] = b"y" * 900
+
+            with pytest.raises(Unavailable, match="the disk is full"):
+                fill()
+            assert store.read(table_of(DEFAULT))[1] == kept
+            last = list(kept)[-1]
+            until(lambda: ask(address, last + b" 7\n") == kept[last] + b" ?7\n")
+            (tiny / "others").unlink()
+            store.change(table_of(DEFAULT), {b"7": b"seven"})
+            until(lambda: ask(address, b"khoor 7\n") == b"hello seven\n")
+        with sqlite3.connect(tiny / "state.db") as db:
+            assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        db.close()
+    finally:
+        store.close()
+
+
+def test_a_server_that_may_only_read_the_file_serves_and_sees_changes(tmp_path: Path) -> None:
+    file = tmp_path / "state.db"
+    writer = open_store(str(file))
+    writer.change(table_of(DEFAULT), dict([entry_of("khoor", "hello")]))
+    reader = open_store(f"sqlite:{file}?mode=ro")
+    try:
+        with BenchThread(store=reader) as bench:
+            address = bench.serve("tcp://:0", "codebook")
+            assert ask(address, b"khoor zruog\n") == b"hello ?zruog\n"
+            writer.change(table_of(DEFAULT), dict([entry_of("zruog", "world")]))
+            until(lambda: ask(address, b"khoor zruog\n") == b"hello world\n")
+            people = bench.serve("tcp://:0", "people")
+            assert b'"connected":1' in ask(people, b"Ann 30\n")
+    finally:
+        reader.close()
+        writer.close()

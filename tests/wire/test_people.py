@@ -7,7 +7,7 @@ import json
 import pytest
 
 from sockwright.errors import ServiceError
-from sockwright.wire.people import LONGEST, Hello, Reader, User, read_message, read_told, table_of, told
+from sockwright.wire.people import LONGEST, Hello, Reader, User, Wish, read_message, read_told, table_of, told
 
 ANN = Hello(User("Ann", 30))
 
@@ -20,6 +20,9 @@ ANN = Hello(User("Ann", 30))
         ('  {"name": "Анна", "age": 0}  ', Hello(User("Анна", 0))),
         ('{"name": "\\u0410\\u043d\\u043d\\u0430", "age": 150}', Hello(User("Анна", 150))),
         ('{"name": "Ann", "age": 30, "follow": true, "beat": 2.5}', Hello(User("Ann", 30), True, 2.5)),
+        ('{"follow": true, "beat": 2}', Wish(True, 2.0)),
+        ('{"beat": 0}', Wish(None, 0.0)),
+        ('{"follow": 1}', Wish(False, None)),
         ("Ann 30", ANN),
         ("Анна Мария 41", Hello(User("Анна Мария", 41))),
         ("x" * 64 + " 7", Hello(User("x" * 64, 7))),
@@ -47,6 +50,9 @@ def test_who_somebody_is(message: str, said: object) -> None:
         ("A\x00nn 7", "cannot be shown, \\x00"),
         ("A\u202enn 7", "cannot be shown, \\u202e"),
         ('{"name": "Ann"}', "'age' is missing"),
+        ('{"name": "Ann", "follow": true}', "'age' is missing"),
+        ("{}", "'name' is missing"),
+        ('{"beat": "often"}', "'beat' is a number"),
         ('{"age": 30}', "'name' is missing"),
         ('{"name": "Ann", "age": "thirty"}', "'thirty' came"),
         ('{"name": "Ann", "age": "30"}', "'30' came"),

@@ -133,6 +133,7 @@ def command(ctx: click.Context, /, words: tuple[str, ...], **options: Any) -> No
     if method is not None and protocol != "http":
         raise click.UsageError(f"{method} is a method of http, and {words[0]} is {endpoint.scheme}.")
     _refuse_misplaced(ctx, protocol)
+    _refuse_consoles(endpoint)
     if options["expect"] is not None:
         options["expect"] = _expectation(options["expect"])
     endpoint = with_trust(endpoint, options)
@@ -147,6 +148,17 @@ def command(ctx: click.Context, /, words: tuple[str, ...], **options: Any) -> No
         from sockwright.cli.call_stream import talk
     code = guarded(lambda: talk(endpoint, words[1:], method=method, **options), endpoint, options["as_json"])
     raise manners.Stop(code)
+
+
+def _refuse_consoles(endpoint: Endpoint) -> None:
+    """Raises: Stop where a console of this machine would be called."""
+    from sockwright.desk import consoles
+    from sockwright.errors import ServiceError
+
+    try:
+        consoles.refuse(endpoint, "`call`")
+    except ServiceError as refused:
+        raise manners.Stop(manners.USAGE, str(refused)) from None
 
 
 def _refuse_misplaced(ctx: click.Context, protocol: str) -> None:

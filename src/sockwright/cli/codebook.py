@@ -61,7 +61,7 @@ def _change(
     store: Store, name: str, make: Callable[[dict[bytes, bytes]], tuple[Mapping[bytes, bytes], list[bytes]]], **how: Any
 ) -> int:
     """Change a book by what `make` makes of what is in it, again where somebody else was quicker; return its size."""
-    from sockwright.services.codebook import table_of
+    from sockwright.services.books import table_of
     from sockwright.stores import Stale
 
     table = table_of(name)
@@ -77,7 +77,7 @@ def _change(
 
 
 def _read(store: Store, name: str) -> dict[bytes, bytes]:
-    from sockwright.services.codebook import PREFIX, table_of
+    from sockwright.services.books import PREFIX, table_of
 
     revision, words = store.read(table_of(name))
     if not revision:
@@ -146,7 +146,7 @@ def export_book(name: str, form: str, store: str | None) -> None:
 @JSON
 def list_books(store: str | None, as_json: bool) -> None:
     """List the books, and how many words each has."""
-    from sockwright.services.codebook import PREFIX
+    from sockwright.services.books import PREFIX
 
     with _opened(store) as opened:
         sizes = {
@@ -169,7 +169,7 @@ def list_books(store: str | None, as_json: bool) -> None:
 @JSON
 def show_book(name: str, words: tuple[str, ...], store: str | None, as_json: bool) -> None:
     """Show a book, or what WORDs mean in it."""
-    from sockwright.services.codebook import Book
+    from sockwright.services.books import Book
 
     with _opened(store) as opened:
         entries = _read(opened, name)
@@ -198,7 +198,7 @@ def show_book(name: str, words: tuple[str, ...], store: str | None, as_json: boo
 @STORE
 def set_word(name: str, word: str, plain: str, store: str | None) -> None:
     """Set what WORD means; makes the book where there is none."""
-    from sockwright.services.codebook import entry_of, table_of
+    from sockwright.services.books import entry_of, table_of
 
     key, value = entry_of(word, plain)
     with _opened(store) as opened:
@@ -211,7 +211,7 @@ def set_word(name: str, word: str, plain: str, store: str | None) -> None:
 @STORE
 def remove(name: str, words: tuple[str, ...], store: str | None) -> None:
     """Remove WORDs from a book, or the whole book."""
-    from sockwright.services.codebook import nfc, table_of
+    from sockwright.services.books import nfc, table_of
 
     with _opened(store) as opened:
         entries = _read(opened, name)
@@ -235,8 +235,8 @@ def remove(name: str, words: tuple[str, ...], store: str | None) -> None:
 def make_book(file: str, how: str, name: str, encoding: str, replace: bool, store: str | None) -> None:
     """Make a book of a list of plain words, by a cipher."""
     from sockwright.services import book_files
+    from sockwright.services.books import entry_of
     from sockwright.services.ciphers import cipher
-    from sockwright.services.codebook import entry_of
 
     encipher = cipher(how)
     text = book_files.text_of(_content(file), file, encoding)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -75,7 +77,13 @@ class _Lines:
     def __init__(self, source: Any) -> None:
         self._source = source
         self.ends: list[int] = []  # counts of words, ascending; an empty line repeats one
-        self.size = 0
+        self.size = 0  # bytes read so far
+
+    @property
+    def whole(self) -> int | None:
+        """How many bytes there are in all, None where that is not known: only a file tells."""
+        about = os.fstat(self._source.fileno())
+        return about.st_size if stat.S_ISREG(about.st_mode) else None
 
     def __iter__(self) -> Iterator[str]:
         count = 0
@@ -156,14 +164,25 @@ class _Shown:
             return
         if self._bar is None:
             from rich.console import Console
-            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TransferSpeedColumn
+            from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-            # How many there will be nobody knows before the end of the input: the bar runs, the count tells.
-            columns = (TextColumn("deciphering"), BarColumn(), MofNCompleteColumn(), TransferSpeedColumn())
-            self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
+            # How many words there will be nobody knows before the end of the input; of a file, how many bytes.
+            columns = (
+                TextColumn("deciphering"),
+                BarColumn(),
+                TextColumn("{task.fields[words]:,} words"),
+                TimeRemainingColumn(compact=True),
+            )
+            self._bar = Progress(
+                *columns,
+                console=Console(stderr=True),
+                transient=True,
+                redirect_stdout=False,  # else what we write to a file on stdout goes to the terminal instead
+                redirect_stderr=False,
+            )
             self._bar.start()
-            self._bar.add_task("", total=None)
-        self._bar.update(0, completed=self.count)
+            self._bar.add_task("", total=self._lines.whole if self._lines is not None else None, words=0)
+        self._bar.update(0, completed=self._lines.size if self._lines is not None else 0, words=self.count)
 
     def end(self) -> None:
         """End the last line; does nothing the second time."""

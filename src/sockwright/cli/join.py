@@ -11,6 +11,9 @@ import click
 from sockwright.cli import manners
 from sockwright.cli.kinds import DURATION
 
+# Characters of one line of another program's.
+LONGEST_SHOWN = 1000
+
 EXAMPLES = """\b
 Examples:
   sockwright join Ann 30              stays until Ctrl-C; start several
@@ -41,6 +44,8 @@ def show_event(event: dict[str, Any], as_json: bool) -> None:
         case "people":
             for line in table_of(event["people"]):
                 click.echo(line)
+        case "said":
+            click.echo("\n".join(visible(line, LONGEST_SHOWN) for line in event["text"].splitlines()))
         case "dismissed":
             manners.remark("dismissed by somebody on the server's side")
     sys.stdout.flush()
@@ -74,7 +79,11 @@ def command(name: str, age: str, at: str, quiet: bool, wait: float, as_json: boo
         raise click.UsageError(str(wrong)) from None
     until_told_to_stop()
     with join(user, at, follow=not quiet, wait=wait, beats=True) as stay:
-        if as_json:
+        if not stay.is_ours:
+            manners.remark(f"{at} is another program's server, and has our user; what it says is shown. Ctrl-C leaves.")
+            if stay.said:
+                show_event({"event": "said", "text": stay.said}, as_json)
+        elif as_json:
             manners.emit({"event": "joined", "id": stay.number, "connected": stay.connected})
         else:
             click.echo(f"joined as #{stay.number}; {stay.connected} connected. Ctrl-C leaves.")

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sockwright.links.credentials import Credentials
+    from sockwright.links.private import Avoid
     from sockwright.links.run import Options
 
 EXAMPLES = """\b
@@ -148,8 +149,9 @@ def command(inputs: tuple[str, ...], **flags: Any) -> None:
 
 
 def _options(inputs: tuple[str, ...], flags: dict[str, Any]) -> Options:
-    from dataclasses import replace
     from pathlib import Path
+
+    from msgspec.structs import replace
 
     from sockwright.errors import ConfigError
     from sockwright.links.asking import USER_AGENT, Limits
@@ -196,11 +198,13 @@ def _options(inputs: tuple[str, ...], flags: dict[str, Any]) -> Options:
         store=None if _shared(flags["store"]) else _store(flags["store"]),
         shared=_shared(flags["store"]),
         work=not flags["no_work"],
+        avoid=_avoided(),
         soft_404=flags["soft_404"],
         mx=flags["mx"],
         name_servers=tuple(_server(text) for text in flags["name_server"]) or None,
         resume=flags["resume"],
         max_age=flags["max_age"] or 0.0,
+        alone=True,
     )
     return replace(options, failing=_failing(flags["fail_on"])) if flags["fail_on"] else options
 
@@ -237,6 +241,7 @@ def _worker(**flags: Any) -> None:
         engine=flags["engine"],
         credentials=_credentials((), flags),
         public_only=flags["no_private"],
+        avoid=_avoided(),
         resolve=flags["resolve"],
         ca_file=flags["ca_file"] or "",
         proxy=flags["proxy"],
@@ -244,6 +249,13 @@ def _worker(**flags: Any) -> None:
     )
     done = work(options, until_idle=flags["until_idle"] or 0.0, remark=manners.remark)
     manners.remark(f"{done} URLs checked")
+
+
+def _avoided() -> Avoid | None:
+    """Return where nobody is led: to the consoles of this machine, which would take the checker for a guest."""
+    from sockwright.desk.consoles import avoided
+
+    return avoided()
 
 
 def _shared(text: str | None) -> str:
@@ -265,6 +277,7 @@ def _store(text: str | None) -> Path | None:
 
 def _why(url: str, store: Path | None, as_json: bool) -> None:
     """Show the exchanges behind what was found out about `url`, one after another where it redirects."""
+    from sockwright.links.credentials import bare
     from sockwright.links.evidence import told
     from sockwright.links.inputs import url_text
     from sockwright.links.run import open_memory
@@ -276,15 +289,15 @@ def _why(url: str, store: Path | None, as_json: bool) -> None:
     address, seen = url_text(url).partition("#")[0], set[str]()
     while address and address not in seen:
         seen.add(address)
-        known = memory.recall(address)
+        known = memory.recall(address) or memory.recall(bare(address))
         if known is None:
             break
         outcome = known.outcome
         address, here = outcome.location.partition("#")[0], address
         if as_json:
-            manners.emit({"url": here, "class": outcome.kind, "reason": outcome.reason, "why": outcome.why})
+            manners.emit({"url": bare(here), "class": outcome.kind, "reason": outcome.reason, "why": outcome.why})
             continue
-        click.echo(f"{visible(here)}: {outcome.kind}: {visible(outcome.reason)}")
+        click.echo(f"{visible(bare(here))}: {outcome.kind}: {visible(outcome.reason)}")
         for line in told(outcome.why or {}):
             click.echo(line)
     memory.close()
@@ -313,14 +326,18 @@ def _failing(text: str) -> frozenset[str]:
 
 def _credentials(inputs: tuple[str, ...], flags: dict[str, Any]) -> Credentials:
     from sockwright.errors import ConfigError
-    from sockwright.links.credentials import gather, parse_auth, parse_header
+    from sockwright.links.credentials import gather, login_of, parse_auth, parse_header
     from sockwright.links.fetcher import origin_of
     from sockwright.links.inputs import web_inputs
 
-    own = [origin_of(url) for url in web_inputs(inputs)]
+    web = web_inputs(inputs)
+    own = [origin_of(url) for url in web]
     try:
         found = [pair for text in flags["header"] for pair in parse_header(text, own)]
         found += [pair for text in flags["auth"] for pair in parse_auth(text, own)]
+        said = {host for host, name, _ in found if name.lower() == "authorization"}
+        logins = {origin_of(url): login_of(url) for url in web}
+        found += [(origin, "Authorization", login) for origin, login in logins.items() if login and origin not in said]
     except ValueError as wrong:
         raise ConfigError(
             str(wrong), cure="like --header 'example.org=X-Token: abc'; without a host: the inputs' hosts"

@@ -11,7 +11,7 @@ from sockwright.client.smtp import refused_words, send_letter
 from sockwright.endpoint import parse
 from sockwright.errors import ConfigError
 from sockwright.links.page import Link
-from sockwright.links.reports import Summary
+from sockwright.links.reports import Summary, some
 from sockwright.links.reports.html import HtmlReport
 from sockwright.links.reports.terminal import TerminalReport
 from sockwright.links.verdict import Verdict
@@ -54,7 +54,7 @@ class MailReport:
     def finish(self, summary: Summary) -> None:
         for part in self._parts:
             part.finish(summary)
-        found = f"{summary.failed} failing links" if summary.failed else "no failing links"
+        found = some(summary.failed, "failing link") if summary.failed else "no failing links"
         self._subject = f"{found} among {summary.links}" + (", interrupted" if summary.interrupted else "")
 
     def send(self) -> None:

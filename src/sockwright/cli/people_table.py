@@ -13,7 +13,7 @@ from sockwright.wire.visible import visible
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from sockwright.services.people import Registry
+    from sockwright.services.presence import Registry
 
 # People that a screen has room for; the others are counted.
 ROWS = 30
@@ -83,15 +83,15 @@ def _table(registry: Registry) -> Table:
     from rich.markup import escape
     from rich.table import Table
 
-    people = list(registry.people.copy().values())
-    count = "nobody is" if not people else "1 person is" if len(people) == 1 else f"{len(people)} people are"
+    total = len(registry)
+    count = "nobody is" if not total else "1 person is" if total == 1 else f"{total:,} people are"
     title = f"state unavailable: {registry.trouble}" if registry.trouble else f"{count} connected"
     table = Table(title=escape(visible(title)), title_justify="left")
     for heading in ("#", "name", "age", "from"):
         table.add_column(heading, justify="right" if heading in ("#", "age") else "left")
-    for one in people[-ROWS:]:
+    for one in registry.newest(ROWS):
         name = escape(visible(str(one["name"]), LONGEST_NAME))
         table.add_row(str(one["id"]), name, str(one["age"]), escape(visible(str(one.get("peer", "")))))
-    if len(people) > ROWS:
-        table.caption = f"and {len(people) - ROWS} who came before"
+    if total > ROWS:
+        table.caption = f"and {total - ROWS:,} who came before"
     return table

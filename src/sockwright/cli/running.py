@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from sockwright import __version__, config, services, stores
 from sockwright.cli import flags, manners, settings
-from sockwright.endpoint import parse
+from sockwright.endpoint import LOOPBACK, Endpoint, parse
 from sockwright.errors import ConfigError
 from sockwright.journal.journal import Journal
 from sockwright.stores import Store
@@ -37,6 +37,7 @@ from sockwright.workbench import (
 )
 
 if TYPE_CHECKING:
+    from sockwright.desk.mount import Console
     from sockwright.stores.mailbox import Mailbox
 
 # A person reads some lines a second; a bench makes thousands. What is above this many is counted.
@@ -44,7 +45,8 @@ LINES_PER_SECOND = 40
 # Lines that wait for a terminal that takes none.
 LINES_WAITING = 1000
 
-Show = Callable[[Sequence[Listening], Journal], None]
+# Told where all listen, the journal, and the console's URL ("" without).
+Show = Callable[[Sequence[Listening], Journal, str], None]
 
 
 def posting(
@@ -53,9 +55,11 @@ def posting(
     frame: str | None = None,
     extra: Mapping[str, Any] | None = None,
     settings: Mapping[str, object] | None = None,
+    limits: Mapping[str, object] | None = None,
 ) -> Posting:
-    """Return the posting for an endpoint as a person wrote it; `settings` are for the service."""
-    return Posting(parse(text), (service,), frame, extra=extra or {}, settings={service: settings} if settings else {})
+    """Return the posting for an endpoint as a person wrote it; `settings` are the service's, `limits` HTTP's own."""
+    given = {service: settings} if settings else {}
+    return Posting(parse(text), (service,), frame, limits or {}, extra or {}, settings=given)
 
 
 def lan_names(*, lan: bool) -> dict[str, object]:
@@ -69,13 +73,14 @@ def limits_of(options: Mapping[str, Any]) -> Limits:
     Raises: ConfigError naming the flag.
     """
     flags = {
-        "max_connections": "connections",
+        "connections": "max_connections",
         "idle": "idle",
-        "call_limit": "call",
+        "call": "call_limit",
+        "answer": "call_limit",
         "flow_idle": "flow_idle",
         "grace": "grace",
     }
-    given = {field: options[flag] for flag, field in flags.items() if options.get(flag) is not None}
+    given = {field: options[flag] for field, flag in flags.items() if options.get(flag) is not None}
     return config.overridden(Limits(), given)
 
 
@@ -154,24 +159,29 @@ async def _run(
             contextlib.AsyncExitStack() as reached,
         ):
             for each in postings:
+                await bench.prepare(each)
+            for each in postings:
                 bench.listen(each, lan=lan, move=move)
             _break(bench, options)
-            await reached.enter_async_context(_reachable(bench, journal))
+            console = _mount_console(bench, options, reached, lan=lan)
+            url, address = (console.url, console.address) if console is not None else ("", "")
+            await reached.enter_async_context(_reachable(bench, journal, address))
             if lan:
                 _warn_of_lan(bench.listening)
             if options.get("as_json"):
-                manners.emit({"ready": True, "endpoints": [_about(one) for one in bench.listening]})
+                manners.emit({"ready": True, "endpoints": [_about(one) for one in bench.listening], "console": url})
             else:
-                show(bench.listening, journal)
+                show(bench.listening, journal, url)
             if options.get("ready_file"):
-                _write_ready_file(Path(options["ready_file"]), bench.listening)
+                _write_ready_file(Path(options["ready_file"]), bench.listening, url)
             stop_printing = show_people(bench, options) or print_lines(journal, options)
             try:
                 number = await until_told_to_stop()
             finally:
                 journal.flush()  # who has ended by now is told of
                 stop_printing()
-            connections = sum(len(getattr(one.server, "streams", ())) for one in bench.listening)
+            watched = [one.server for one in bench.listening if not one.posting.unwatched]
+            connections = sum(len(getattr(server, "streams", ())) for server in watched)
             if connections:
                 manners.remark(f"waiting for {connections} connections, {config.duration_text(limits.grace)} at most")
     except* (PortTaken, ConfigError) as several:
@@ -179,10 +189,28 @@ async def _run(
     return manners.INTERRUPTED if number == signal.SIGINT else manners.OK
 
 
+def _mount_console(
+    bench: Workbench, options: Mapping[str, Any], held: contextlib.AsyncExitStack, *, lan: bool
+) -> Console | None:
+    """Mount the console where the flags want one, for as long as `held` is; `console` is a port, or true.
+
+    Where its port is taken it moves on, whatever else may move: the service is what was asked for.
+    """
+    port = options.get("console")
+    if not port:
+        return None
+    from sockwright.desk.mount import PORT, Console
+
+    console = Console(bench, lan=lan, trouble=manners.remark)
+    console.listen(Endpoint("http", LOOPBACK, PORT if port is True else int(port)), move=True)
+    held.callback(console.close)
+    return console
+
+
 @contextlib.asynccontextmanager
-async def _reachable(bench: Workbench, journal: Journal) -> AsyncIterator[None]:
+async def _reachable(bench: Workbench, journal: Journal, console: str) -> AsyncIterator[None]:
     """Answer at the control channel for a while; a bench that cannot do that runs all the same."""
-    control = ControlServer(bench.breaking.do, journal.run.command)
+    control = ControlServer(bench.breaking.do, journal.run.command, console)
     try:
         await control.start()
     except OSError as wrong:
@@ -226,19 +254,26 @@ def _about(one: Listening) -> dict[str, Any]:
     }
 
 
-def _write_ready_file(path: Path, listening: Sequence[Listening]) -> None:
+def _write_ready_file(path: Path, listening: Sequence[Listening], console: str) -> None:
     draft = path.with_name(path.name + f".{os.getpid()}.tmp")
-    content = {"pid": os.getpid(), "endpoints": [_about(one) for one in listening]}
+    content = {"pid": os.getpid(), "endpoints": [_about(one) for one in listening], "console": console}
     try:
-        draft.write_text(json.dumps(content, ensure_ascii=False) + "\n", encoding="utf-8")
+        draft.unlink(missing_ok=True)
+        # The console's token is in it: for its user's eyes alone.
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if console else 0o666)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(json.dumps(content, ensure_ascii=False) + "\n")
         draft.replace(path)
     except OSError as wrong:
         raise ConfigError(f"--ready-file: cannot write {path}: {wrong.strerror}") from None
 
 
-def _show_listening(listening: Sequence[Listening], journal: Journal) -> None:
+def _show_listening(listening: Sequence[Listening], journal: Journal, console: str) -> None:
     print(f"sockwright {__version__}   {where_journal_is(journal)}")
     for one in listening:
+        if one.posting.unwatched:
+            print(f"  {one.name}  {console}")
+            continue
         moved = f"   (port {one.moved_from} is taken)" if one.moved_from else ""
         to = f" -> {one.posting.target}" if one.posting.target is not None else ""
         print(f"  {one.name}  {one.endpoint}{to}{moved}")
@@ -265,7 +300,7 @@ def show_people(bench: Workbench, options: Mapping[str, Any]) -> Callable[[], No
     if options.get("quiet") or {name for one in bench.listening for name in one.posting.services} != {"people"}:
         return None
     from sockwright.cli import people_table
-    from sockwright.services.people import registry_of
+    from sockwright.services.presence import registry_of
 
     return people_table.show(registry_of(bench.context), bool(options.get("as_json")))
 

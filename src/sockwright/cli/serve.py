@@ -10,8 +10,8 @@ from sockwright.cli import flags, manners
 
 EXAMPLES = """\b
 SERVICE is one of echo, discard, time, greet, symbols, codebook, parity, hello, mailsink, probes, files:DIR,
-or a function: the signature alone makes it a service, over any protocol. A file that
-`tap --record` wrote plays its server's side.
+or a function: the signature alone makes it a service, over any protocol; or, over http, a WSGI or ASGI
+application (Flask, Django, FastAPI, Starlette). A file that `tap --record` wrote plays its server's side.
 
 \b
 Examples:
@@ -20,6 +20,8 @@ Examples:
   sockwright serve http://:8080 --do hello
   sockwright serve http://:8888 --do files:.
   sockwright serve http://:8888 --do files:inbox --upload
+  sockwright serve http://:8080 --do shop:app
+  sockwright serve http://:8080/shop --do "shop.py:create_app()"
   sockwright serve xmlrpc://:8000 --do mypackage.calc:add
   sockwright serve smtp://:2525 --do mailsink
   sockwright serve tcp+tls://:9443 --do echo --frame line
@@ -34,7 +36,8 @@ Examples:
 @click.option("--frame", metavar="FRAMING", help="line, crlf, len2, len4, fixed:N, eof or raw.")
 @click.option("--max-connections", type=click.IntRange(1), metavar="N", help="Connections at once.")
 @click.option("--idle", metavar="TIME", help="Hang up on who is silent for so long (5m).")
-@click.option("--call-limit", metavar="TIME", help="Refuse a call that takes longer (10s).")
+@click.option("--call-limit", metavar="TIME", help="Refuse a call that takes longer (10s; applications 30s).")
+@click.option("--max-body", metavar="SIZE", help="http: the most content of a request (1MiB; applications more).")
 @flags.faults()
 @click.option("--all", "hidden", is_flag=True, help="files: also what begins with a dot.")
 @click.option("--spa", is_flag=True, help="files: /index.html for paths where no file is.")
@@ -46,6 +49,7 @@ Examples:
 @click.option("--mailbox", metavar="FILE|memory", help="Where mailsink keeps mail.")
 @click.option("--no-journal", is_flag=True, help="Keep what happens in memory only.")
 @click.option("--store", metavar="URL", help="Where state is kept: a file, redis://HOST:PORT/DB, memory.")
+@click.option("--console", is_flag=True, help="Show a live page of it at port 7070, or the next one that is free.")
 @click.option("--ready-file", metavar="FILE", help="Write the real endpoints there (JSON) once they answer.")
 @click.option("--quiet", "-q", is_flag=True, help="Do not print a line per connection.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
@@ -53,9 +57,21 @@ def command(endpoints: tuple[str, ...], service: str, **options: Any) -> None:
     """Serve SERVICE at each ENDPOINT until Ctrl-C."""
     from sockwright.cli import running
 
-    settings = _settings(service, options)
-    postings = [running.posting(text, service, options.get("frame"), settings=settings) for text in endpoints]
+    settings, limits = _settings(service, options), _limits(options)
+    postings = [
+        running.posting(text, service, options.get("frame"), settings=settings, limits=limits) for text in endpoints
+    ]
     raise manners.Stop(running.run(postings, title=f"serve {service}", **options))
+
+
+def _limits(options: dict[str, Any]) -> dict[str, object]:
+    """Return what the flags say to the protocol. Raises: click.UsageError."""
+    from sockwright import config
+
+    try:
+        return {"body": config.size(options["max_body"])} if options.get("max_body") else {}
+    except ValueError as wrong:
+        raise click.UsageError(f"--max-body: {wrong}") from None
 
 
 def _settings(service: str, options: dict[str, Any]) -> dict[str, Any]:

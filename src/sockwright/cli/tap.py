@@ -33,28 +33,27 @@ Examples:
 @flags.faults()
 @click.option("--lan", is_flag=True, help="Let others on the network in, not only this machine.")
 @click.option("--no-journal", is_flag=True, help="Keep what happens in memory only.")
+@click.option("--console", is_flag=True, help="Show a live page of it at port 7070, or the next one that is free.")
 @click.option("--ready-file", metavar="FILE", help="Write the real endpoints there (JSON) once they answer.")
 @click.option("--quiet", "-q", is_flag=True, help="Do not print a line per connection.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
 def command(listen: str, target: str, record: str | None, **options: Any) -> None:
     """Relay what comes to LISTEN to TARGET as it is, and record it, until Ctrl-C."""
     from sockwright.cli import running
+    from sockwright.desk import consoles
     from sockwright.endpoint import parse
     from sockwright.errors import ConfigError
     from sockwright.journal.recording import Recorder
-    from sockwright.transport import control
     from sockwright.workbench import Posting
 
     here, there = parse(listen), parse(target, scheme="udp" if listen.startswith("udp") else "tcp")
     if here.port and (here.host, here.port) == (there.host, there.port):
         raise ConfigError(f"a tap at {here} cannot be its own target", cure="listen at another port: it goes between")
-    for bench in control.running():
-        console = parse(bench.console) if bench.console else None
-        if console is not None and there.port == console.port and there.is_loopback:
-            raise ConfigError(
-                f"{there.authority} is the console of a running bench, and a tap would record its key",
-                cure="look at it in the browser, directly",
-            )
+    if there.protocol != "udp" and consoles.leads_to_console(there.host, there.port):
+        raise ConfigError(
+            f"{there.authority} is the console of a running bench, and a tap would record its key",
+            cure="look at it in the browser, directly",
+        )
     with contextlib.ExitStack() as held:
         recorder = None
         if record:

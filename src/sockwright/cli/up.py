@@ -42,6 +42,9 @@ LECTURE: tuple[tuple[str, tuple[str, ...], tuple[str, ...], int], ...] = (
     ("xmlrpc", ("parity",), ("xmlrpc",), 8000),
 )
 
+# Where the console is with them; else at its usual port.
+LECTURE_CONSOLE = 8099
+
 # Here the root is for files.
 SETTINGS = {"probes": {"prefixes": ("/probe",)}}
 
@@ -59,10 +62,11 @@ Examples:
 @click.command("up", epilog=EXAMPLES)
 @click.option("--only", metavar="NAMES", help="Only these services or schemes, apart by commas.")
 @click.option("--dir", "folder", metavar="DIR", help="Serve the files of this folder at / of HTTP.")
-@click.option("--lecture", is_flag=True, help="Use the lecture's ports: 12345, 5555, 8888, 8080, 8000.")
+@click.option("--lecture", is_flag=True, help="Use the lecture's ports: 12345, 5555, 8888, 8080, 8000, 8099.")
 @flags.faults()
 @click.option("--lan", is_flag=True, help="Let others on the network in, not only this machine.")
-@click.option("--open", "open_page", is_flag=True, help="Open the HTTP page in the browser.")
+@click.option("--no-console", is_flag=True, help="Do without the live page.")
+@click.option("--open", "open_page", is_flag=True, help="Open the console in the browser.")
 @click.option("--idle", metavar="TIME", help="Hang up on who is silent for so long (5m).")
 @click.option("--grace", metavar="TIME", help="How long conversations may go on after SIGTERM (5s).")
 @click.option("--max-connections", type=click.IntRange(1), metavar="N", help="Connections at once.")
@@ -81,11 +85,13 @@ def command(only: str | None, lecture: bool, open_page: bool, folder: str | None
     names = running.lan_names(lan=bool(options.get("lan")))
     postings = [_with_files(each, folder, names) for each in chosen(LECTURE if lecture else TABLE, only)]
 
-    def show(listening: Sequence[Listening], journal: Journal) -> None:
-        _show(listening, journal, lan=bool(options.get("lan")))
+    def show(listening: Sequence[Listening], journal: Journal, console: str) -> None:
+        _show(listening, journal, console, lan=bool(options.get("lan")))
         if open_page:
-            _open_page(listening)
+            _open_page(listening, console)
 
+    if not options.pop("no_console") and _wants_console(only):
+        options["console"] = LECTURE_CONSOLE if lecture else True
     raise manners.Stop(running.run(postings, title="up", show=show, move=True, **options))
 
 
@@ -99,7 +105,7 @@ def chosen(table: Sequence[tuple[str, tuple[str, ...], tuple[str, ...], int]], o
 
     rows = [(label, names, scheme, port) for label, names, schemes, port in table for scheme in schemes]
     wanted = [word.strip().lower() for word in only.split(",") if word.strip()] if only else []
-    known = {word for label, names, scheme, port in rows for word in (label, scheme, str(port))}
+    known = {word for label, names, scheme, port in rows for word in (label, scheme, str(port))} | {"console"}
     for word in wanted:
         if word not in known:
             raise click.UsageError(
@@ -113,6 +119,11 @@ def chosen(table: Sequence[tuple[str, tuple[str, ...], tuple[str, ...], int]], o
     ]
 
 
+def _wants_console(only: str | None) -> bool:
+    """Tell whether `--only` leaves the console in: it shows what is there, so it goes with everything or by name."""
+    return only is None or "console" in [word.strip().lower() for word in only.split(",")]
+
+
 def _with_files(posting: Posting, folder: str | None, settings: dict[str, object]) -> Posting:
     """Return `posting` with the files of `folder`, where it is one that has them."""
     from dataclasses import replace
@@ -124,13 +135,13 @@ def _with_files(posting: Posting, folder: str | None, settings: dict[str, object
     return replace(posting, services=(*names, files), settings={**posting.settings, files: settings})
 
 
-def _show(listening: Sequence[Listening], journal: Journal, *, lan: bool) -> None:
+def _show(listening: Sequence[Listening], journal: Journal, console: str, *, lan: bool) -> None:
     from sockwright.cli.running import where_journal_is
 
     strong = (lambda text: click.style(text, bold=True)) if manners.colours(_stdout()) else (lambda text: text)
     reach = "everybody on the network" if lan else "loopback only (--lan lets others in)"
     lines = [f"{strong('sockwright')} {__version__}   {reach}   {where_journal_is(journal)}"]
-    lines += _table(listening, strong)
+    lines += _table(listening, console, strong)
     lines += _moved(listening)
     tries = _tries(listening)
     if tries:
@@ -141,12 +152,14 @@ def _show(listening: Sequence[Listening], journal: Journal, *, lan: bool) -> Non
     click.echo("\n".join(lines))
 
 
-def _table(listening: Sequence[Listening], strong: Any) -> list[str]:
+def _table(listening: Sequence[Listening], console: str, strong: Any) -> list[str]:
     """A line per set of schemes, so that tcp+udp stand together; URLs for what has them."""
     places: dict[tuple[str, int], list[str]] = {}
     urls: list[tuple[str, str]] = []
     for one in listening:
-        if one.endpoint.protocol in ("tcp", "udp", "smtp"):
+        if one.posting.unwatched:
+            urls.append((one.name, console))
+        elif one.endpoint.protocol in ("tcp", "udp", "smtp"):
             places.setdefault((one.name, one.endpoint.port), []).append(one.endpoint.scheme)
         else:
             shown = "https" if one.endpoint.tls else "http"
@@ -190,17 +203,18 @@ def _tries(listening: Sequence[Listening]) -> list[tuple[str, str]]:
     return tries
 
 
-def _open_page(listening: Sequence[Listening]) -> None:
+def _open_page(listening: Sequence[Listening], console: str) -> None:
     import threading
     import webbrowser
 
-    for one in listening:
-        if one.endpoint.protocol == "http":
-            url = f"{'https' if one.endpoint.tls else 'http'}://{one.endpoint.authority}/"
-            # A browser may take seconds to start and writes to our terminal; the bench waits for nobody.
-            threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
-            return
-    manners.remark("--open: nothing here speaks HTTP")
+    pages = (one.endpoint for one in listening if one.endpoint.protocol == "http")
+    urls = (f"{'https' if at.tls else 'http'}://{at.authority}/" for at in pages)
+    url = console or next(urls, "")
+    if not url:
+        manners.remark("--open: nothing here speaks HTTP")
+        return
+    # A browser may take seconds to start and writes to our terminal; the bench waits for nobody.
+    threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
 
 
 def _stdout() -> Any:

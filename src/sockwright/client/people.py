@@ -9,6 +9,7 @@ with join(User("Ann", 30), follow=True) as stay:
 
 from __future__ import annotations
 
+import codecs
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -29,17 +30,26 @@ BEAT = 2.0
 MISSING = 4
 # A list of ten thousand people is a long line.
 LONGEST_LINE = 16 * 1024 * 1024
+# Seconds for the rest of an answer that other people's servers may send in pieces, and need not end with a line.
+REST = 0.5
+# How servers begin that have nothing to do with people: HTTP, SSH, SMTP and FTP, IMAP, POP3, Redis.
+OTHERS = (b"HTTP/", b"SSH-", b"220", b"* OK", b"+OK", b"-ERR")
 
 __all__ = ["Stay", "User", "join", "look"]
 
 
 class Stay:
-    """A connection to `people`: `number` and `connected` are what the server said (0 where one only looks)."""
+    """A connection to `people`: `number` and `connected` are what the server said (0 where one only looks).
+
+    `is_ours` is false where the server is another program that took our user: `said` is then what it answered.
+    """
 
     def __init__(self, connection: Connection, wait: float) -> None:
         self.number = 0
         self.connected = 0
         self.people: list[dict[str, Any]] = []
+        self.is_ours = True
+        self.said = ""
         self._connection = connection
         self._lines = framing("line", LONGEST_LINE)
         self._messages: deque[dict[str, Any]] = deque()
@@ -89,11 +99,62 @@ class Stay:
         return self._messages.popleft()
 
     def come(self, user: User, follow: bool, beats: bool) -> None:
-        """Say who we are."""
-        said = self._ask(told(name=user.name, age=user.age, follow=follow, beat=BEAT if beats else 0))
-        if type(said.get("id")) is not int:
-            raise PeerError(f"{self._connection.peer} is no `people`: it said {str(said)[:60]!r}")
+        """Say who we are, and, once we know the server, what we want of it."""
+        first = told(name=user.name, age=user.age)
+        self._connection.post(first)
+        self._connection.flush()
+        answer = self._answer()
+        said = self._user_taken(answer)
+        if said is None:
+            self.said = self._stranger(answer, first)
+            self.is_ours = False
+            return
         self.number, self.connected = said["id"], said.get("connected", 0)
+        if follow or beats:
+            self._ask(told(follow=follow, beat=BEAT if beats else 0))
+
+    def _answer(self) -> bytes:
+        """Return the first line that comes, or what came of it until the peer was silent for too long."""
+        deadline = time.monotonic() + self._wait
+        came = b""
+        while not came.endswith(b"\n"):
+            arrival = self._connection.read(max(deadline - time.monotonic(), 0.0))
+            if arrival is None:
+                break
+            if not arrival.data:
+                if not came:
+                    raise ConnectionResetError(f"{self._connection.peer} hung up")
+                break
+            came += arrival.data
+            deadline = min(deadline, time.monotonic() + REST)
+            if len(came) > LONGEST_LINE:
+                raise PeerError(f"{self._connection.peer} is no `people`: it said {came[:60]!r}")
+            if _is_whole(came):
+                break
+        return came
+
+    def _user_taken(self, answer: bytes) -> dict[str, Any] | None:
+        """Return what our own `people` says to one who came; None where it is another server's answer.
+
+        Raises: ServiceError for a refusal.
+        """
+        try:
+            said = read_told(answer.strip())
+        except (ValueError, msgspec.DecodeError):
+            return None
+        return said if type(said.get("id")) is int else None
+
+    def _stranger(self, answer: bytes, asked: bytes) -> str:
+        """Return the words of another program that took our user.
+
+        Raises: PeerError where it is a server of quite another kind.
+        """
+        if answer.startswith(OTHERS) or (answer and asked.startswith(answer.rstrip())):
+            raise PeerError(f"{self._connection.peer} is no `people`: it said {answer[:60]!r}")
+        try:
+            return answer.decode().strip()
+        except UnicodeDecodeError:
+            raise PeerError(f"{self._connection.peer} is no `people`: it said {answer[:60]!r}") from None
 
     def follow(self) -> None:
         """Look at who is there, and hear of changes from now on, without being present."""
@@ -112,8 +173,13 @@ class Stay:
     def events(self) -> Iterator[dict[str, Any]]:
         """Yield what happens, for as long as the server is there: `event` is join or leave, or `dismissed` is ours.
 
+        Another program's words come as `said` with their `text`.
+
         Raises: ConnectionError where the server goes, TimeoutError where it has vanished.
         """
+        if not self.is_ours:
+            yield from self._words()
+            return
         heard = time.monotonic()
         next_beat = heard + BEAT
         while True:
@@ -136,12 +202,38 @@ class Stay:
                 self._connection.post(b"beat\n")
                 self._connection.flush()
 
+    def _words(self) -> Iterator[dict[str, Any]]:
+        """Yield what another program says; it knows nothing of beats, so its silence means nothing."""
+        decode = codecs.getincrementaldecoder("utf-8")("backslashreplace").decode
+        while True:
+            arrival = self._connection.read(BEAT)
+            if arrival is None:
+                continue
+            if not arrival.data:
+                raise ConnectionResetError(f"{self._connection.peer} hung up")
+            text = decode(arrival.data)
+            if text.strip():
+                yield {"event": "said", "text": text.strip()}
+
+
+def _is_whole(answer: bytes) -> bool:
+    """Tell whether `answer` is a JSON object, which needs no end of line."""
+    if not answer.rstrip().endswith(b"}"):
+        return False
+    try:
+        return isinstance(msgspec.json.decode(answer), dict)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return False
+
 
 def join(user: User, at: str | Endpoint = AT, *, follow: bool = False, wait: float = 5.0, beats: bool = False) -> Stay:
     """Connect to `people` as `user`; with `follow`, `events` tells of others.
 
     With `beats` we promise to say now and then that we are still here, which `events` does: a process that hangs is
     then taken for gone. Without, TCP alone tells the server whether this machine is still there.
+
+    Another program's server is joined too, if it takes a user as JSON: whatever it answers within `wait` seconds, or
+    nothing at all, is `said`.
 
     Raises: ServiceError where the user is refused, OSError where there is nobody, PeerError where it is no `people`.
     """

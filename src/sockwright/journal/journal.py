@@ -149,6 +149,10 @@ class Journal:
         """Return what memory holds of the bytes of `connection`."""
         return self._memory.transcript(connection)
 
+    def forget(self) -> int:
+        """Forget in memory what has ended, and all bytes; return how many connections that was. Not in the file."""
+        return self._memory.forget()
+
     def records(self) -> list[Record]:
         """Return all records that memory holds, oldest first."""
         return self._memory.records()

@@ -82,6 +82,15 @@ class Memory:
 
     # -- everybody
 
+    def forget(self) -> int:
+        """Forget what has ended, and all bytes; return how many connections that was."""
+        with self._lock:
+            gone = len(self._past)
+            self._past.clear()
+            self._batches.clear()
+            self._size = 0
+        return gone
+
     def connections(self) -> list[Connection]:
         """Return copies of the connections, newest first."""
         with self._lock:

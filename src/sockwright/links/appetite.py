@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from sockwright.links.asking import Ask, Body, Limits
 from sockwright.links.policy import WALL_CONTENT_MAX, readable
 
-DISCARD_TIME = 1.0  # seconds that a body nobody needs may take
+DISCARD_TIME = 1.0  # seconds that a body nobody needs may take, or one that only says more of an error
 
 
-@dataclass(frozen=True, slots=True)
-class Appetite:
+class Appetite(Struct, frozen=True):
     """What to do with a body."""
 
     keep: int = 0  # bytes of it that are wanted

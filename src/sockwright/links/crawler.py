@@ -7,15 +7,16 @@ inputs ──▶ pages ──▶ links ──▶ resources ──▶ tasks ─�
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from msgspec import Struct, field, structs
+
 from sockwright.links.asking import Body
+from sockwright.links.credentials import bare, masked
 from sockwright.links.fetcher import Outcome, Task, origin_of
 from sockwright.links.fragment import DIRECTIVE
 from sockwright.links.local import Disk, read_file, type_of, url_of
@@ -75,8 +76,7 @@ class Source(Protocol):
     def drain(self) -> list[Task]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
+class Bounds(Struct, frozen=True):
     """How far a run goes."""
 
     recursive: bool = False
@@ -85,8 +85,7 @@ class Bounds:
     seconds: float = RUN_MAX
 
 
-@dataclass(slots=True)
-class Input:
+class Input(Struct):
     """Something to begin with: a URL to fetch, a file to read, or what was piped in."""
 
     url: str  # canonical; file: for files, empty for what was piped in
@@ -96,8 +95,7 @@ class Input:
     content_type: str = ""
 
 
-@dataclass(slots=True)
-class Tally:
+class Tally(Struct):
     """What was counted."""
 
     pages: int = 0
@@ -246,20 +244,22 @@ class Crawler:
             links = [self._rooted(link) for link in links]
         if not links:
             return
-        number = self._shelf.put(address, links)
+        shown = bare(address)
+        number = self._shelf.put(shown, links)
         below = depth + 1
         goes_on = self._bounds.recursive and below <= self._bounds.depth
         if page.kind == "sitemap":  # it stands for the pages that it lists
             below, goes_on = depth, True
         too_deep = self._bounds.recursive and not goes_on
         by_url = self._table.by_url
+        told = 0
         for place, link in enumerate(links):
-            if link.fault or (link.url.startswith("file:") and not local):
-                self._say(address, link, self._unaskable(link))
-                self._shelf.told(number)
-                continue
             url, _, fragment = link.url.partition("#")
             resource = by_url.get(url)
+            if link.fault or (not local and url.startswith("file:")):
+                self._say(shown, link, self._unaskable(link))
+                told += 1
+                continue
             if resource is None:
                 follow = below if goes_on and self._leads_on(link) and self._scope.inside(url) else UNSEEN
                 want = max(_want(fragment), Body.PAGE if follow >= 0 else Body.NONE)
@@ -274,9 +274,12 @@ class Crawler:
             if too_deep and link.follow and self._scope.inside(url):
                 self._tell(f"pages deeper than {self._bounds.depth} links were not read")
             if resource.state == SETTLED:
-                self._emit(number << _PLACE | place, resource)
+                self._judge(shown, link, resource)
+                told += 1
             else:
                 self._table.wait(resource, number << _PLACE | place)
+        if told:
+            self._shelf.told(number, told)
 
     @staticmethod
     def _leads_on(link: Link) -> bool:
@@ -290,24 +293,29 @@ class Crawler:
             return link
         if link.url.startswith(self._root + "/"):  # written for this machine
             return link
-        return dataclasses.replace(link, url=self._root + link.url.removeprefix("file://"))
+        return structs.replace(link, url=self._root + link.url.removeprefix("file://"))
 
     def _unaskable(self, link: Link) -> Verdict:
         if link.fault:
-            return Verdict("broken", link.fault)
+            return Verdict("broken", masked(link.fault))
         return Verdict("skipped", "a page of the web cannot link to this machine's files")
 
     def _emit(self, occurrence: int, resource: Resource) -> None:
         number = occurrence >> _PLACE
         page, link = self._shelf.get(number, occurrence & _PLACE_MASK)
+        self._judge(page, link, resource)
+        self._shelf.told(number)
+
+    def _judge(self, page: str, link: Link, resource: Resource) -> None:
         verdict = resource.verdict
         assert verdict is not None
         if verdict.anchors is not None and (verdict.fragment or "#" in link.url):
             verdict = with_fragment(verdict, fragment_of(link.url))
         self._say(page, link, verdict)
-        self._shelf.told(number)
 
     def _say(self, page: str, link: Link, verdict: Verdict) -> None:
+        if "@" in link.raw or "@" in link.url:  # a password is for its host, not for reports
+            link = structs.replace(link, raw=masked(link.raw), url=bare(link.url), text=masked(link.text))
         tally = self.tally
         tally.links += 1
         try:
@@ -315,6 +323,9 @@ class Crawler:
         except KeyError:
             tally.classes[verdict.kind] = 1
         self._report.link(page, link, verdict)
+
+    def _tell_pages(self) -> None:
+        self._tell(f"the limit of {self._bounds.pages} pages was reached: more were asked, but not read")
 
     def _tell(self, limit: str) -> None:
         self.tally.told[limit] = self.tally.told.get(limit, 0) + 1
@@ -364,10 +375,8 @@ class Crawler:
 
     def _hand(self, resource: Resource, origin: str) -> None:
         if resource.follow > 0 and self.tally.pages >= self._bounds.pages:
-            reason = f"the limit of {self._bounds.pages} pages was reached"
-            self._tell(reason)
-            self._table.settle(resource, Verdict("skipped", reason))
-            return
+            self._tell_pages()
+            resource.follow = NEVER  # whether it works is asked all the same
         task = Task(
             resource.url,
             resource.want,
@@ -457,7 +466,7 @@ class Crawler:
         page = read_page(content, resource.url, content_type)
         text = visible_text(content, resource.url, content_type) if resource.want is Body.TEXT else None
         resource.asked = resource.want
-        resource.verdict = dataclasses.replace(resource.verdict, anchors=Anchors.of(page, "", text))
+        resource.verdict = structs.replace(resource.verdict, anchors=Anchors.of(page, "", text))
         if resource.follow >= 0:
             self._take_once(resource, page)
 
@@ -509,7 +518,7 @@ class Crawler:
             if self.tally.pages < self._bounds.pages:
                 self._take_once(resource, page)
             else:
-                self._tell(f"the limit of {self._bounds.pages} pages was reached")
+                self._tell_pages()
         self._table.compact(resource)
 
     def _redirected(self, resource: Resource, outcome: Outcome) -> None:
@@ -524,7 +533,7 @@ class Crawler:
         if target is not None and target.url and (chain := self._table.loop(resource, target)):
             fresh = self._table.again(target, chain)
             if fresh is None:
-                way = " -> ".join([one.url for one in chain] + [url])
+                way = " -> ".join([bare(one.url) for one in chain] + [bare(url)])
                 self._table.settle(resource, Verdict("broken", f"a redirect loop: {way:.500}", outcome.status))
                 return
             target = fresh
@@ -546,4 +555,5 @@ class Crawler:
             return Verdict("broken", f"{outcome.reason} to {scheme}:, where no browser follows", outcome.status)
         kind, reason = check_scheme(url)
         kind = "redirected" if kind != "broken" else kind
+        url = bare(url)
         return Verdict(kind, f"{outcome.reason} to {url:.100}: {reason}", outcome.status, redirects=(url,))

@@ -5,14 +5,14 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from urllib.parse import unquote
+
+from msgspec import Struct, field
 
 Fields = tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
+class Credentials(Struct, frozen=True):
     """Extra fields by origin (`https://example.org:8443`) or by host (`example.org:8443`, any scheme)."""
 
     by_host: dict[str, Fields] = field(default_factory=dict)
@@ -41,16 +41,27 @@ def basic(user: str, password: str) -> str:
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
-def without_password(url: str) -> str:
-    """Return `url` as it may be shown: its user and password are replaced by a mark."""
+def bare(url: str) -> str:
+    """Return a canonical URL as it may be shown: without user and password."""
+    if "@" not in url:
+        return url
     scheme, colon, rest = url.partition("://")
     if not colon:
         return url
     end = min((at for at in map(rest.find, "/?#") if at >= 0), default=len(rest))
-    authority = rest[:end]
-    if "@" not in authority:
-        return url
-    return f"{scheme}://***@{authority.rpartition('@')[2]}{rest[end:]}"
+    return f"{scheme}://{rest[:end].rpartition('@')[2]}{rest[end:]}"
+
+
+def masked(text: str) -> str:
+    """Return foreign text with a mark in the place of every user and password of a URL in it."""
+    return _USERINFO.sub(r"\1***@", text) if "@" in text else text
+
+
+def login_of(url: str) -> str:
+    """Return the value of an Authorization field for the user and password in a canonical URL, empty for none."""
+    user, at, _ = url.partition("://")[2].partition("/")[0].rpartition("@")
+    name, _, password = user.partition(":")
+    return basic(unquote(name), unquote(password)) if at else ""
 
 
 def gather(pairs: Iterable[tuple[str, str, str]]) -> Credentials:
@@ -61,6 +72,8 @@ def gather(pairs: Iterable[tuple[str, str, str]]) -> Credentials:
     return Credentials(by_host)
 
 
+# `http://`, `//` and what browsers take for it: backslashes, one slash or none behind http:
+_USERINFO = re.compile(r"((?<![^\s:\"'(=<,])[/\\]{2,}|\bhttps?:[/\\]?)[^\s/\\?#\"'<>]*@", re.IGNORECASE)
 _HOST = re.compile(r"(?:https?://)?(?:localhost|[^\s=/@:]*[.][^\s=/@:]*|\[[0-9a-fA-F:.]+\])(?::\d+)?/?", re.IGNORECASE)
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _OURS = frozenset({"host", "content-length", "transfer-encoding", "connection"})

@@ -16,7 +16,7 @@ import pycurl
 
 from sockwright.links.appetite import DISCARD_TIME, appetite
 from sockwright.links.asking import Ask, Limits
-from sockwright.links.private import is_private
+from sockwright.links.private import Avoid, is_private
 
 _BLANK = (b"\r\n", b"\n")
 
@@ -26,6 +26,8 @@ class Transfer:
 
     __slots__ = (
         "ask",
+        "avoid",
+        "avoided",
         "begun",
         "chunks",
         "cut",
@@ -39,6 +41,7 @@ class Transfer:
         "lines",
         "method_set",
         "private",
+        "public_only",
         "size",
         "spare",
         "started",
@@ -46,9 +49,13 @@ class Transfer:
         "trouble",
     )
 
-    def __init__(self, handle: pycurl.Curl, limits: Limits) -> None:
+    def __init__(
+        self, handle: pycurl.Curl, limits: Limits, *, public_only: bool = False, avoid: Avoid | None = None
+    ) -> None:
         self.handle = handle
         self.limits = limits
+        self.public_only = public_only
+        self.avoid = avoid
         self.fields_set: tuple[tuple[str, str], ...] = ()
         self.method_set = "GET"
         self.lines: list[bytes] = []  # of all heads and trailers, as they come
@@ -70,6 +77,7 @@ class Transfer:
         self.cut = ""
         self.trouble = ""
         self.private = ""
+        self.avoided = ""
         self.begun = time.monotonic()
         self.started = time.time()
 
@@ -77,6 +85,8 @@ class Transfer:
         """Read the head of the final response, if it is whole; tell whether the exchange shall go on."""
         lines = self.lines
         begin = 0
+        while begin < len(lines) and lines[begin] in _BLANK:  # before the status line: nothing, as libcurl sees it
+            begin += 1
         for _ in range(self.limits.informational + 1):
             end = begin
             while end < len(lines) and lines[end] not in _BLANK:
@@ -137,21 +147,37 @@ class Transfer:
             return now - self.begun > self.limits.first_byte
         if not self.head_at:
             return not self.read_head()
-        if not self.keep and now - self.head_at > DISCARD_TIME:
+        if (not self.keep or self.status >= 300) and now - self.head_at > DISCARD_TIME:
             self.cut = "not needed"
             return True
         return False
 
-    def open_public(self, _purpose: int, address: Any) -> Any:
-        """Make a socket, unless it would go to an address that is not public (--no-private)."""
+    def open_socket(self, _purpose: int, address: Any) -> Any:
+        """Make a socket, unless it would go where it must not: to no public address (--no-private), or to a console."""
         family, kind, protocol, target = address
         host = target[0] if isinstance(target, tuple) else str(target)
         if isinstance(host, bytes):
             host = host.decode("ascii", "replace")
-        if is_private(host):
+        if self.public_only and is_private(host):
             self.private = host
             return pycurl.SOCKET_BAD
-        return socket.socket(family, kind, protocol)
+        if self.avoid is not None and isinstance(target, tuple) and self.avoid(host, int(target[1])):
+            self.avoided = host
+            return pycurl.SOCKET_BAD
+        return _Descriptor(socket.socket(family, kind, protocol))
+
+
+class _Descriptor:
+    """What pycurl asks for its number, which it duplicates, and lets go."""
+
+    def __init__(self, made: socket.socket) -> None:
+        self._made = made
+
+    def fileno(self) -> int:
+        return self._made.fileno()
+
+    def __del__(self) -> None:
+        self._made.close()
 
 
 def parse_fields(lines: Sequence[bytes]) -> list[tuple[str, str]]:

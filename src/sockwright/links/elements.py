@@ -27,7 +27,6 @@ class Carrier(Protocol):
 
 # tag -> (attribute, origin, may a crawler go on from there?)
 _PLAIN: dict[str, tuple[tuple[str, str, bool], ...]] = {
-    "a": (("href", "a[href]", True),),
     "area": (("href", "area[href]", True),),
     "audio": (("src", "audio[src]", False),),
     "embed": (("src", "embed[src]", False),),
@@ -44,6 +43,7 @@ _PLAIN |= {
     tag: (("background", f"{tag}[background]", False),)
     for tag in ("body", "table", "thead", "tbody", "tfoot", "tr", "td", "th")
 }
+_ANCHOR = '<a href="'
 _IN_SVG = {"a": True, "image": False, "use": False, "feImage": False, "script": False}
 
 # What `<link rel>` may say: the first of these that it says is told in the origin.
@@ -99,6 +99,9 @@ class Reading:
         """Take the links of an element whose tag begins at `offset`: in "html", "svg" or "math"."""
         tag = element.tag
         if language == "html":
+            if tag == "a":
+                self._read_anchor(element, offset)
+                return
             for attribute, origin, follow in _PLAIN.get(tag, ()):
                 value = element.attr(attribute)
                 if value is not None and (attribute == "href" or value.strip()):
@@ -115,6 +118,20 @@ class Reading:
         if style := element.attr("style"):
             self._read_css(style, *find_value(self._harvest.text, offset, "style"))
 
+    def _read_anchor(self, element: Carrier, offset: int) -> None:
+        """Take a link as most are written, `<a href="...">text</a>`: nine of ten on a page, so without a detour."""
+        raw = element.attr("href")
+        if raw is not None:
+            harvest = self._harvest
+            if harvest.text.startswith(_ANCHOR, offset):
+                at = offset + len(_ANCHOR)
+            else:
+                at = find_value(harvest.text, offset, "href")[0]
+            text = self._text_of(element) or cut_text(element.attr("title") or element.attr("aria-label") or "")
+            harvest.add(raw, at, "a[href]", text, True)
+        if style := element.attr("style"):
+            self._read_css(style, *find_value(self._harvest.text, offset, "style"))
+
     def _add(self, element: Carrier, offset: int, attribute: str, origin: str, follow: bool = False) -> None:
         value = element.attr(attribute)
         if value is not None and value.strip():
@@ -122,7 +139,7 @@ class Reading:
             self._harvest.add(value, at, origin, self._label(element, element.tag), follow)
 
     def _label(self, element: Carrier, tag: str) -> str:
-        if tag == "a":
+        if tag == "a":  # of SVG
             return self._text_of(element) or cut_text(element.attr("title") or element.attr("aria-label") or "")
         return cut_text(element.attr("alt") or element.attr("title") or element.attr("aria-label") or "")
 

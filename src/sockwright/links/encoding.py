@@ -10,8 +10,10 @@ from __future__ import annotations
 import codecs
 import importlib
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
 from functools import lru_cache
+
+from msgspec import Struct
 
 HEAD = 1_024  # bytes in which a page should declare its encoding (HTML, 4.2.5.4)
 SNIFF = 65_536  # bytes in which it is looked for, and which are guessed from
@@ -34,8 +36,7 @@ _PYTHON = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded:
+class Decoded(Struct, frozen=True, gc=False):
     """A document's text, and how it was found."""
 
     text: str  # with its line ends as they came, without the byte order mark
@@ -60,9 +61,9 @@ def decode(content: bytes, charset: str = "", *, kind: str = "text") -> Decoded:
         case "html":
             name = _declared_in_html(content)
         case "css":
-            name = _ascii_compatible(_CSS.match(content)) or "UTF-8"
+            name = _named(_CSS.match(content)) or "UTF-8"
         case "xml":
-            name = _ascii_compatible(_XML.match(content, 0, HEAD)) or "UTF-8"
+            name = _named(_XML.match(content, 0, HEAD)) or "UTF-8"
     if name:
         return Decoded(_decode(content, name), name)
     try:
@@ -112,22 +113,24 @@ def _wide(content: bytes) -> str:
     return ""
 
 
-def _ascii_compatible(match: re.Match[bytes] | None) -> str:
+def _named(match: re.Match[bytes] | None) -> str:
+    return _ascii_compatible(match[1]) if match is not None else ""
+
+
+def _ascii_compatible(label: bytes) -> str:
     """Return the encoding a declaration names; one that could be read as ASCII cannot be UTF-16."""
-    if match is None:
-        return ""
-    name = canonical(match[1].decode("latin-1"))
+    name = canonical(label.decode("latin-1"))
     return "UTF-8" if name.startswith("UTF-16") else name
 
 
 def _declared_in_html(content: bytes) -> str:
     """Return what the page's own `<meta>` says: as text where that is certain, else as the parser sees it."""
-    found = {_ascii_compatible(match) for match in _META.finditer(content, 0, HEAD)}
-    if found == {"UTF-8"}:
+    found = list(_labels_near_the_start(content))
+    if found and all(_ascii_compatible(label) == "UTF-8" for label in found):
         return "UTF-8"
     if not found:
         if not _META.search(content, HEAD, SNIFF):
-            return _ascii_compatible(_XML.match(content, 0, HEAD))
+            return _named(_XML.match(content, 0, HEAD))
         try:
             content.decode("ascii")
         except UnicodeDecodeError:
@@ -145,6 +148,15 @@ def _declared_in_html(content: bytes) -> str:
         if label and (name := canonical(label)):
             return {"UTF-16LE": "UTF-8", "UTF-16BE": "UTF-8", "x-user-defined": "windows-1252"}.get(name, name)
     return ""
+
+
+def _labels_near_the_start(content: bytes) -> Iterator[bytes]:
+    head = content[:HEAD].lower()
+    at = head.find(b"charset")
+    while at >= 0:  # many times quicker than to search for the pattern itself
+        if match := _META.match(content, at, HEAD):
+            yield match[1]
+        at = head.find(b"charset", at + 1)
 
 
 def _guessed(content: bytes) -> str:

@@ -19,12 +19,14 @@ import pycurl
 from sockwright.links.asking import ACCEPT, CERTIFICATE, USER_AGENT, Ask, Exchange, Limits
 from sockwright.links.content import ACCEPTED
 from sockwright.links.curl_transfer import Transfer
+from sockwright.links.private import Avoid
 
 _SWEEP = 0.1  # seconds between two looks at the time limits that libcurl does not know
 _KEPT_CONNECTIONS = 256
 _KEPT_HANDLES = 256
 
 _CA_FILES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
+_WEIRD = 8  # CURLE_WEIRD_SERVER_REPLY, which pycurl has no name for
 _TLS = frozenset({35, 51, 53, 54, 58, 59, 60, 64, 66, 77, 80, 82, 83, 90, 91, 98})
 
 
@@ -42,9 +44,11 @@ class CurlEngine:
         resolve: Sequence[str] = (),
         ca_file: str = "",
         proxy: str | None = None,
+        avoid: Avoid | None = None,
     ) -> None:
         self._limits = limits
         self._public_only = public_only
+        self._avoid = avoid
         self._resolve = list(resolve)
         self._proxy = "" if public_only and proxy is None else proxy
         self._proxied = bool(self._proxy) or (self._proxy is None and _environment_has_proxies())
@@ -61,6 +65,7 @@ class CurlEngine:
         self._selector = selectors.DefaultSelector()
         self._timer: float | None = None
         self._sweep_at = 0.0
+        self._watched = -1
         self._under_way: dict[pycurl.Curl, Transfer] = {}
         self._idle: list[Transfer] = []
         self._ended: list[Exchange] = []
@@ -112,8 +117,23 @@ class CurlEngine:
             if not self._selector.get_map():  # Windows' select refuses to wait for nothing
                 time.sleep(until - now)
                 continue
+            seen = False
             for key, events in self._selector.select(until - now):
-                self._multi.socket_action(key.fd, events)
+                if key.fd == self._watched:
+                    seen = True
+                else:
+                    self._multi.socket_action(key.fd, events)
+            if seen:
+                self._collect()
+                ended, self._ended = self._ended, []
+                return ended
+
+    def watch(self, fd: int) -> None:
+        if self._watched >= 0:
+            self._selector.unregister(self._watched)
+        self._watched = fd
+        if fd >= 0:
+            self._selector.register(fd, selectors.EVENT_READ)
 
     def close(self) -> None:
         for handle, transfer in self._under_way.items():
@@ -130,7 +150,7 @@ class CurlEngine:
 
     def _make(self) -> Transfer:
         handle = pycurl.Curl()
-        transfer = Transfer(handle, self._limits)
+        transfer = Transfer(handle, self._limits, public_only=self._public_only, avoid=self._avoid)
         set_option = handle.setopt
         set_option(pycurl.NOSIGNAL, 1)
         set_option(pycurl.FOLLOWLOCATION, 0)
@@ -148,8 +168,8 @@ class CurlEngine:
             set_option(pycurl.RESOLVE, self._resolve)
         if self._proxy is not None:
             set_option(pycurl.PROXY, self._proxy)
-        if self._public_only:
-            set_option(pycurl.OPENSOCKETFUNCTION, transfer.open_public)
+        if self._public_only or self._avoid is not None:
+            set_option(pycurl.OPENSOCKETFUNCTION, transfer.open_socket)
         return transfer
 
     def _on_socket(self, what: int, fd: int, _multi: object, known: object) -> None:
@@ -192,6 +212,8 @@ class CurlEngine:
     def _end(self, handle: pycurl.Curl, code: int, message: str) -> None:
         transfer = self._under_way.pop(handle)
         if not transfer.head_at and not transfer.trouble and transfer.lines:
+            if code == _WEIRD:
+                transfer.lines.append(b"\r\n")  # all that will come of this head
             transfer.read_head()
         exchange = Exchange(
             transfer.ask,
@@ -205,7 +227,7 @@ class CurlEngine:
         )
         if transfer.first_line:
             parts = transfer.first_line.decode("latin-1").split(None, 2)
-            exchange.version = parts[0]
+            exchange.version = parts[0] if parts else ""
             exchange.phrase = parts[2].strip() if len(parts) > 2 else ""
         if len(exchange.content) > self._limits.body:
             exchange.content = exchange.content[: self._limits.body]
@@ -220,6 +242,9 @@ class CurlEngine:
             exchange.expires = self._expiry(transfer, handle)
         if transfer.trouble:
             exchange.trouble = transfer.trouble
+        elif code == _WEIRD and "without colon" in message and transfer.status:
+            # Browsers pass over such a line. What comes behind it libcurl does not give us, but the status is known.
+            exchange.cut = "its body was not read: a line of the head is no field"
         elif code and not (code == pycurl.E_WRITE_ERROR and transfer.cut):
             exchange.trouble, exchange.detail = self._trouble(transfer, handle, code, message)
         self._multi.remove_handle(handle)
@@ -243,6 +268,8 @@ class CurlEngine:
         """Say in our words what libcurl's error means."""
         if transfer.private:
             return "private", transfer.private
+        if transfer.avoided:
+            return "avoided", transfer.avoided
         message = message or handle.errstr()
         number = handle.getinfo(pycurl.OS_ERRNO)
         match code:
@@ -262,9 +289,11 @@ class CurlEngine:
                 return "tls", CERTIFICATE.get(handle.getinfo(pycurl.SSL_VERIFYRESULT), "") or _tls_words(message)
             case pycurl.E_GOT_NOTHING:
                 return "reset", "closed without a word"
-            case pycurl.E_URL_MALFORMAT | pycurl.E_UNSUPPORTED_PROTOCOL if "HTTP/0.9" not in message:
+            case pycurl.E_URL_MALFORMAT | pycurl.E_UNSUPPORTED_PROTOCOL if "HTTP" not in message:
                 return "url", message
-            case pycurl.E_UNSUPPORTED_PROTOCOL | 8:
+            case _ if code in (pycurl.E_UNSUPPORTED_PROTOCOL, _WEIRD):
+                return "not-http", message
+            case pycurl.E_RECV_ERROR if "Transfer-Encoding" in message:
                 return "not-http", message
             case 100:  # CURLE_TOO_LARGE, which pycurl has no name for
                 return "head", message

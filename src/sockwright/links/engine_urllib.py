@@ -13,29 +13,35 @@ import errno
 import http.client
 import io
 import queue
+import re
 import socket
 import ssl
 import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sockwright.links.appetite import DISCARD_TIME, appetite
 from sockwright.links.asking import ACCEPT, CERTIFICATE, USER_AGENT, Ask, Exchange, Limits
 from sockwright.links.content import ACCEPTED
-from sockwright.links.private import is_private
+from sockwright.links.private import Avoid, is_private
 
 _THREADS = 64
 _LOST_MAX = 64  # threads that may hang in a name look-up, which nothing can break off, and be replaced
 _SWEEP = 0.1  # seconds between two looks for what has taken too long
 _PIECE = 65_536
+_VERSION = re.compile(rb"HTTP/(1\.|)[0-9](?:\.[0-9])?(?= )", re.IGNORECASE)
 
 
 class _Private(OSError):
     """The name leads to an address that is not public."""
+
+
+class _Avoided(OSError):
+    """The name leads where nobody may be led."""
 
 
 class _HeadTrouble(http.client.HTTPException):
@@ -57,6 +63,7 @@ class _Call:
     address: str = ""
     asked_at: float = 0.0
     head_at: float = 0.0
+    expires: float = 0.0  # when the certificate ends, seconds since the epoch
     needed: bool = True  # somebody wants the body
     over: str = ""  # why the watch has broken it off
 
@@ -69,15 +76,32 @@ class _Lines(io.BufferedIOBase):
         self._left = limits.head
         self.last = b"?"
         self.head = True
+        self._begun = False  # the status line has come
 
     def readline(self, limit: int | None = -1, /) -> bytes:
-        line: bytes = self._stream.readline(limit)
-        self.last = line
-        if self.head:
+        while True:
+            line: bytes = self._stream.readline(limit)
+            self.last = line
+            if not self.head:
+                return line
             self._left -= len(line)
             if self._left < 0:
                 raise _HeadTrouble("head", "")
-        return line
+            if (line := self._readable(line)) or not self.last:
+                return line
+
+    def _readable(self, line: bytes) -> bytes:
+        """Return a line of a head as `http.client` can read it, or nothing for one to pass over, as browsers do.
+
+        Its reader takes the first line that is no field for the end of the head, the length of the body and all.
+        """
+        if (version := _VERSION.match(line)) is not None:
+            self._begun = True
+            return line if version[1] == b"1." and line[:5] == b"HTTP/" else b"HTTP/1.1" + line[version.end() :]
+        if not self._begun or line in (b"\r\n", b"\n") or line[:1] in (b" ", b"\t"):
+            return line
+        name, colon, value = line.partition(b":")
+        return name.rstrip(b" \t") + colon + value if colon and b" " not in name.rstrip(b" \t") else b""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
@@ -122,7 +146,7 @@ def _response_class(limits: Limits) -> type[http.client.HTTPResponse]:
 class UrllibEngine:
     """An `Engine` on `urllib.request`."""
 
-    lacks: frozenset[str] = frozenset({"http2", "keep-alive", "certificate-dates", "broken-off look-ups"})
+    lacks: frozenset[str] = frozenset({"http2", "keep-alive", "broken-off look-ups"})
 
     def __init__(
         self,
@@ -133,9 +157,11 @@ class UrllibEngine:
         resolve: Sequence[str] = (),
         ca_file: str = "",
         proxy: str | None = None,
+        avoid: Avoid | None = None,
     ) -> None:
         self._limits = limits
         self._public_only = public_only
+        self._avoid = avoid
         self._resolve: dict[tuple[str, int], str] = {}
         for text in resolve:
             host, port, address = text.split(":", 2)
@@ -176,6 +202,9 @@ class UrllibEngine:
             if call in self._calls:  # else the watch has handed it out already
                 self._calls.remove(call)
                 ended.append(exchange)
+
+    def watch(self, fd: int) -> None:
+        """Nothing: beside threads no process is forked that there would be something to hear of."""
 
     def close(self) -> None:
         for call in self._calls:
@@ -226,7 +255,7 @@ class UrllibEngine:
                 exchange.trouble, exchange.detail = _trouble(call, exchange, wrong)
                 if call.over == "not needed":
                     exchange.trouble, exchange.detail, exchange.cut = "", "", call.over
-            exchange.address = call.address
+            exchange.address, exchange.expires = call.address, call.expires
             exchange.seconds = time.monotonic() - call.begun
             self._ended.put((call, exchange))
 
@@ -249,11 +278,15 @@ class UrllibEngine:
         exchange.status, exchange.phrase = response.status, response.reason
         exchange.version = f"HTTP/{response.version // 10}.{response.version % 10}"
         exchange.fields = [(name.lower(), _mended(value)) for name, value in response.headers.items()]
-        length = exchange.value("content-length")
-        if length and not (length.isascii() and length.isdigit()):
-            raise _HeadTrouble("not-http", f"Content-Length: {length!r:.60}")
+        lengths = {
+            part.strip() for name, value in exchange.fields if name == "content-length" for part in value.split(",")
+        }
+        if len(lengths) > 1 or not all(length.isascii() and length.isdigit() for length in lengths):
+            raise _HeadTrouble("not-http", f"Content-Length: {', '.join(sorted(lengths))!r:.60}")
+        if lengths and not response.chunked and response.length is None and call.ask.method != "HEAD":
+            response.length = int(lengths.pop()[:18])
         wish = appetite(call.ask, response.status, exchange.fields, self._limits)
-        call.needed = wish.keep > 0
+        call.needed = wish.keep > 0 and response.status < 300
         if wish.hang_up or not (wish.keep or wish.spare):  # the connection is not kept, so nothing is read for it
             exchange.cut = "not needed"
             return
@@ -279,6 +312,15 @@ class UrllibEngine:
             connection.response_class = self._response
             # What urllib3 relies on, too: the one place where `http.client` connects.
             connection._create_connection = lambda *address: self._dial(call, *address)  # type: ignore[attr-defined]
+            plain = connection.connect
+
+            def connect() -> None:
+                plain()
+                call.phase, call.asked_at = "head", time.monotonic()
+                if isinstance(connection.sock, ssl.SSLSocket):
+                    call.expires = _end_of(connection.sock.getpeercert() or {})
+
+            connection.connect = connect  # type: ignore[method-assign]
             return connection
 
         return make
@@ -292,6 +334,9 @@ class UrllibEngine:
             found = str(target[0])
             if self._public_only and is_private(found):
                 trouble = _Private(found)
+                continue
+            if self._avoid is not None and self._avoid(found, port):
+                trouble = _Avoided(found)
                 continue
             sock = socket.socket(family, kind, protocol)
             call.sock, call.phase = sock, "connect"
@@ -328,6 +373,14 @@ class _Secure(urllib.request.HTTPSHandler):
         return self.do_open(self._make, req)
 
 
+def _end_of(certificate: Mapping[str, Any]) -> float:
+    """Return when a verified certificate ends, 0 where it does not say."""
+    try:
+        return float(ssl.cert_time_to_seconds(certificate.get("notAfter", "")))
+    except ValueError:
+        return 0.0
+
+
 def _break_off(call: _Call, why: str) -> None:
     """Wake the thread that waits for the call's socket."""
     call.over = why
@@ -362,6 +415,8 @@ def _trouble(call: _Call, exchange: Exchange, wrong: BaseException) -> tuple[str
             return wrong.trouble, str(wrong)
         case _Private():
             return "private", str(wrong)
+        case _Avoided():
+            return "avoided", str(wrong)
         case socket.gaierror():
             return ("dns-time-out" if wrong.errno == socket.EAI_AGAIN else "dns"), ""
         case ssl.SSLCertVerificationError():

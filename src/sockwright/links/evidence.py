@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from sockwright.links.asking import Exchange
+from sockwright.links.credentials import masked
 from sockwright.wire.visible import visible
 
 _FIELDS = 40
@@ -23,7 +24,7 @@ def evidence(exchange: Exchange) -> dict[str, Any]:
         proof["address"] = exchange.address
     if exchange.status:
         proof["answer"] = " ".join(part for part in (exchange.version, str(exchange.status), exchange.phrase) if part)
-        proof["fields"] = [[name[:100], value[:_VALUE]] for name, value in exchange.fields[:_FIELDS]]
+        proof["fields"] = [[name[:100], _shown(name, value)] for name, value in exchange.fields[:_FIELDS]]
         proof["body"] = exchange.wire
     if exchange.trouble:
         proof["trouble"] = exchange.trouble
@@ -32,6 +33,14 @@ def evidence(exchange: Exchange) -> dict[str, Any]:
         proof["cut"] = exchange.cut
     proof["seconds"] = round(exchange.seconds, 4)
     return proof
+
+
+def _shown(name: str, value: str) -> str:
+    """Return what a report may show of a field that came: no cookie that lets in, no password of a URL."""
+    if name == "set-cookie":
+        cookie, semicolon, attributes = value.partition(";")
+        value = f"{cookie.partition('=')[0]}=***{semicolon}{attributes}"
+    return masked(value)[:_VALUE]
 
 
 def told(proof: dict[str, Any]) -> Iterator[str]:

@@ -54,12 +54,13 @@ class Harvest:
         target: str | None = None,
     ) -> None:
         """Take the link whose value begins at `offset`; `target` is what it means where that is not `raw`."""
-        if len(self.links) >= self.limit:
+        links = self.links
+        if len(links) >= self.limit:
             self.full = True
             return
         url, fault = self.resolver.resolve(raw if target is None else target)
         line, column = self.place(offset)
-        self.links.append(Link(raw, url, line, column, origin, text, follow, fault))
+        links.append(Link(raw, url, line, column, origin, text, follow, fault))
 
 
 class Inset(Harvest):
@@ -94,4 +95,6 @@ class Inset(Harvest):
 
 def cut_text(text: str) -> str:
     """Return a link's text on one line, cut to size."""
-    return " ".join(text[: 5 * TEXT_LIMIT].split())[:TEXT_LIMIT]
+    if len(text) > TEXT_LIMIT:
+        return " ".join(text[: 5 * TEXT_LIMIT].split())[:TEXT_LIMIT]
+    return " ".join(text.split())

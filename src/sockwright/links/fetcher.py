@@ -9,13 +9,14 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from sockwright.links.asking import Ask, Body, Engine, Exchange, Limits
 from sockwright.links.content import decode_content
 from sockwright.links.cookies import Cookies
-from sockwright.links.credentials import NO_CREDENTIALS, Credentials
+from sockwright.links.credentials import NO_CREDENTIALS, Credentials, masked
 from sockwright.links.frontier import PER_HOST, PER_HOST_LOOPBACK, TOTAL, Frontier, Taken
 from sockwright.links.heads import Heads
 from sockwright.links.page import LINKS_PER_PAGE, Page, read_page, visible_text
@@ -29,12 +30,12 @@ from sockwright.links.policy import (
     judge,
     readable,
 )
+from sockwright.links.reader import AFTER, Reader, begin
 from sockwright.links.robots import NO_RULES, REDIRECTS_MAX, Forbidden, Rules
 from sockwright.links.url import BadURL, address_of, parse
 
 
-@dataclass(slots=True)
-class Task:
+class Task(Struct):
     """One URL to be asked."""
 
     url: str  # without fragment; may hold user and password
@@ -55,8 +56,7 @@ class Task:
     begun: float = 0.0
 
 
-@dataclass(slots=True)
-class Outcome:
+class Outcome(Struct):
     """What became of a task."""
 
     kind: str  # a class, or "redirect", or "unchanged"
@@ -76,8 +76,7 @@ class Outcome:
     why: dict[str, Any] | None = None  # the proof as it was remembered
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """How to ask."""
 
     total: int = TOTAL
@@ -116,6 +115,7 @@ class Fetcher:
         settings: Settings,
         *,
         credentials: Credentials = NO_CREDENTIALS,
+        may_fork: bool = False,
         clock: Callable[[], float] = time.monotonic,
         chance: Callable[[], float] = random.random,
     ) -> None:
@@ -130,12 +130,16 @@ class Fetcher:
         self._rules: dict[str, Rules | list[Task]] = {}  # a list: the tasks that wait for the rules
         self._finished: list[tuple[Task, Outcome]] = []
         self._held = 0
+        self._may_fork = may_fork  # this process is ours alone: a large run may have a second one to read pages
+        self._pages = 0
+        self._reader: Reader | None = None
+        self._reading: dict[int, tuple[Task, Outcome, bytes, str]] = {}  # what is being read there, by ticket
         self.requests = 0
         self.bodies = 0  # bytes of bodies that came
 
     @property
     def idle(self) -> bool:
-        return self._frontier.idle and not self._finished and not self._held
+        return self._frontier.idle and not self._finished and not self._held and not self._reading
 
     def submit(self, task: Task) -> None:
         """Have `task` asked when its turn comes."""
@@ -168,6 +172,8 @@ class Fetcher:
                 seconds = min(seconds, max(0.0, wake - now))
             for exchange in self._engine.wait(seconds):
                 self._ended(exchange)
+            if self._reader is not None:
+                self._collect(self._reader)
             self._give_up()
         finished, self._finished = self._finished, []
         return finished
@@ -264,9 +270,11 @@ class Fetcher:
         if found.kind == "redirect":
             self._locate(outcome, exchange, found)
         elif found.kind in ("ok", "flaky"):
-            self._read(task, outcome, exchange)
+            away = self._read(task, outcome, exchange)
             if exchange.cut == "not needed" and task.body is Body.NONE:
                 self._try_head(task, exchange.ask.url)
+            if away:
+                return
         self._finish(task, outcome)
 
     def _headed(self, task: Task, exchange: Exchange, found: Judgement) -> bool:
@@ -310,24 +318,61 @@ class Fetcher:
             target = parse(found.location, parse(exchange.ask.url))
         except BadURL as wrong:
             outcome.kind = "broken"
-            outcome.reason = f"{found.reason} to {found.location!r:.200}, which is no URL: {wrong}"
+            outcome.reason = masked(f"{found.reason} to {found.location!r:.200}, which is no URL: {wrong}")
             return
         outcome.location = str(target)
 
-    def _read(self, task: Task, outcome: Outcome, exchange: Exchange) -> None:
+    def _read(self, task: Task, outcome: Outcome, exchange: Exchange) -> bool:
+        """Read what the answer brought; tell whether its page is read elsewhere and the outcome comes later."""
+        away = False
         content_type = exchange.value("content-type")
         outcome.etag = _validator(exchange.value("etag"))
         outcome.modified = _validator(exchange.value("last-modified"))
         outcome.readable = readable(content_type)
         if task.body in (Body.PAGE, Body.TEXT) and outcome.readable and not exchange.cut.startswith("its body"):
-            limit = self._settings.links_per_page
-            outcome.page = read_page(exchange.content, exchange.ask.url, content_type, limit=limit)
             if task.body is Body.TEXT:
                 outcome.text = visible_text(exchange.content, exchange.ask.url, content_type)
+            away = self._send_away(task, outcome, exchange.content, content_type)
+            if not away:
+                limit = self._settings.links_per_page
+                outcome.page = read_page(exchange.content, exchange.ask.url, content_type, limit=limit)
         elif outcome.readable and exchange.content and not exchange.cut and task.body is Body.NONE:
             outcome.spare = (exchange.content, content_type)
         if task.body is not Body.ALL:
             exchange.content = b""
+        return away
+
+    def _send_away(self, task: Task, outcome: Outcome, content: bytes, content_type: str) -> bool:
+        """Have a page read by the second process, if there is one and it has room; tell whether that is so."""
+        self._pages += 1
+        if self._pages == AFTER and self._may_fork:
+            self._reader = begin()
+            if self._reader is not None:
+                self._engine.watch(self._reader.fileno())
+        if self._reader is None:
+            return False
+        ticket = self._reader.take(content, task.url, content_type, self._settings.links_per_page)
+        if ticket is None:
+            return False
+        self._reading[ticket] = (task, outcome, content, content_type)
+        return True
+
+    def _collect(self, reader: Reader) -> None:
+        for ticket, page in reader.collect():
+            task, outcome, content, content_type = self._reading.pop(ticket)
+            if page is None:
+                page = read_page(content, task.url, content_type, limit=self._settings.links_per_page)
+            outcome.page = page
+            self._finish(task, outcome)
+        if reader.gone:
+            self._engine.watch(-1)
+            self.close()
+
+    def close(self) -> None:
+        """Let go of the process that reads; the engine is its maker's."""
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
 
     def _finish(self, task: Task, outcome: Outcome) -> None:
         self._finished.append((task, outcome))

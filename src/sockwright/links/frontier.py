@@ -19,8 +19,9 @@ import heapq
 import itertools
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+from msgspec import Struct
 
 from sockwright.links.policy import RETRY_AFTER_MAX, Sign
 
@@ -132,8 +133,7 @@ class _Host(Generic[Item]):
         return min(self.granted, self.this_second + round(self.last_second * (1.0 - gone)))
 
 
-@dataclass(frozen=True, slots=True)
-class Taken(Generic[Item]):
+class Taken(Struct, Generic[Item], frozen=True):
     """An item whose turn it is."""
 
     item: Item

@@ -7,9 +7,10 @@ cannot exist must say so. Even then only good news is believed; the rest is aske
 
 from __future__ import annotations
 
+import random
 import re
-import secrets
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from sockwright.links.asking import Exchange
 
@@ -22,8 +23,7 @@ _LARGE = re.compile(
 )
 
 
-@dataclass(slots=True)
-class _Trust:
+class _Trust(Struct):
     hang_ups: int = 0
     good: bool | None = None  # HEAD said of a known file what GET had said
     honest: bool | None = None  # HEAD said of a name that cannot exist that it does not
@@ -54,7 +54,7 @@ class Heads:
         if trust.hang_ups != HANG_UPS:
             return None
         folder, _, name = url.partition("?")[0].rpartition("/")
-        return url, f"{folder}/{secrets.token_hex(8)}.{name.rpartition('.')[2]}"
+        return url, f"{folder}/{random.getrandbits(64):x}.{name.rpartition('.')[2]}"
 
     def learn(self, origin: str, exchange: Exchange, *, exists: bool) -> None:
         """Note what HEAD said of a file that is there, or of a name that cannot exist."""

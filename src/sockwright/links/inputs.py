@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sockwright.errors import ConfigError
 from sockwright.links.crawler import Input
+from sockwright.links.credentials import bare, masked
 from sockwright.links.local import pages_in, type_of, url_of
 from sockwright.links.url import BadURL, parse
 
@@ -69,14 +70,14 @@ def url_text(text: str) -> str:
     elif not _SCHEME.match(text):
         if not _HOST.fullmatch(text):
             raise ConfigError(
-                f"there is no file {written!r}, and it is no URL",
+                f"there is no file {masked(written)!r}, and it is no URL",
                 cure="name a URL like https://example.org/, a file or -",
             )
         text = ("http://" if _HERE.match(text) else "https://") + text
     try:
         url = parse(text)
     except BadURL as wrong:
-        raise ConfigError(f"{written!r} is no URL: {wrong}") from None
+        raise ConfigError(f"{masked(written)!r} is no URL: {wrong}") from None
     if url.scheme not in ("http", "https", "file"):
         raise ConfigError(f"{url.scheme}: URLs cannot be checked from here", cure="http, https and file can")
     return str(url)
@@ -94,8 +95,7 @@ def _inputs(texts: list[str], read_stdin: Callable[[], bytes]) -> Iterator[Input
             else:
                 yield _file(path, text)
         else:
-            url = url_text(text)
-            yield Input(url, text)
+            yield Input(bare(url_text(text)), masked(text))  # who says user and password is one of `Credentials`
 
 
 def _file(path: Path, name: str) -> Input:

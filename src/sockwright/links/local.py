@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote_from_bytes, unquote_to_bytes
+
+from msgspec import Struct
 
 INDEX_FILES = ("index.html", "index.htm", "README.md", "readme.md")
 FILE_MAX = 20_000_000  # bytes that are read of a file
@@ -37,8 +38,7 @@ _TYPES = {
 _TYPES |= {".atom": "application/xml", ".gz": "application/gzip"}
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """What a path turned out to be."""
 
     path: Path | None  # the file to read for anchors and links; None where there is none

@@ -46,6 +46,7 @@ _OWN_ANCHOR = re.compile(r"[ \t]*\{:?[ \t]*#([^\s}]+)[^}]*\}[ \t]*$")
 
 
 _BLANK = re.compile(r"[ \t]*$")
+_BLANKS = re.compile(r"[ \t]*+")
 CONTAINERS = 100  # quotes and list items inside each other that are followed
 
 
@@ -156,19 +157,24 @@ class _Reader:
 
     def _skip(self, at: int, end: int, column: int) -> tuple[int, int]:
         """Return the place and column of what follows the blanks at a place."""
-        while at < end and (character := self._text[at]) in " \t":
+        stop = _BLANKS.match(self._text, at, end).end()  # type: ignore[union-attr]  # it matches anything
+        if self._text.find("\t", at, stop) < 0:
+            return stop, column + stop - at
+        for character in self._text[at:stop]:
             column += 4 - column % 4 if character == "\t" else 1
-            at += 1
-        return at, column
+        return stop, column
 
     def _continue_containers(self, at: int, end: int) -> tuple[int, int, int]:
         column = matched = 0
+        content = -1
         for width in self._containers:
-            content, margin = self._skip(at, end, column)
+            if content < at:  # looked for once behind each quote: an item's margin only takes of the same blanks
+                content, margin = self._skip(at, end, column)
             if width == _QUOTE:
                 if margin - column > 3 or content == end or self._text[content] != ">":
                     break
                 at, column = self._behind_quote(content, end, margin)
+                content = -1
             elif content == end:
                 if matched == self._empty:
                     break  # an item begins with one blank line at most

@@ -11,15 +11,17 @@ from __future__ import annotations
 
 import sqlite3
 import time
+import zlib
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from sockwright.links.asking import Body
+from sockwright.links.credentials import bare
 from sockwright.links.evidence import evidence
 from sockwright.links.fetcher import Outcome
 from sockwright.links.page import Page
@@ -33,7 +35,7 @@ CREATE TABLE IF NOT EXISTS links_result (
 CREATE TABLE IF NOT EXISTS links_page (url TEXT PRIMARY KEY, at REAL NOT NULL, content BLOB NOT NULL) WITHOUT ROWID;
 """
 _TABLES = ("links_run", "links_result", "links_page")
-_VERSION = 1  # of the tables; a file of another version is begun anew, it only holds what can be asked again
+_VERSION = 2  # of the tables; a file of another version is begun anew, it only holds what can be asked again
 _BATCH = 500  # rows written in one transaction
 _DELAY = 0.5  # seconds that a row waits for its transaction at most
 _KEPT = 90 * 86400.0  # seconds after which what was not met again is forgotten
@@ -53,14 +55,21 @@ class _Rest(msgspec.Struct, array_like=True):
     why: dict[str, Any] | None
 
 
-@dataclass(slots=True)
-class Remembered:
+class Remembered(Struct):
     """An earlier outcome of a URL."""
 
     outcome: Outcome  # its page is only there after `page_of`
     run: int
     at: float  # seconds since the epoch
     asked: Body
+
+
+def _key(url: str) -> str:
+    """Return the name under which a URL is kept: its password is not, only what tells it from another one's."""
+    if "@" not in url or (shown := bare(url)) == url:
+        return url
+    scheme, _, rest = shown.partition("://")
+    return f"{scheme}://***{zlib.crc32(url.encode()) & 0xFFFF:04x}@{rest}"
 
 
 class Memory:
@@ -135,6 +144,7 @@ class Memory:
         """Return what is known of `url`."""
         if self.empty:
             return None
+        url = _key(url)
         row = self._base.execute(
             "SELECT run, at, asked, kind, etag, modified, rest FROM links_result WHERE url = ?", (url,)
         ).fetchone()
@@ -162,7 +172,7 @@ class Memory:
 
     def page_of(self, url: str) -> Page | None:
         """Return the page that was read at `url`."""
-        packed = self._one("SELECT content FROM links_page WHERE url = ?", url)
+        packed = self._one("SELECT content FROM links_page WHERE url = ?", _key(url))
         if packed is None:
             return None
         try:
@@ -186,6 +196,7 @@ class Memory:
             why,
         )
         now = self._clock()
+        url = _key(url)
         row = (url, self.run, now, int(asked), outcome.kind, outcome.etag, outcome.modified, self._encode(rest))
         self._results.append(row)
         if outcome.page is not None:

@@ -6,8 +6,9 @@ knows of connections.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from operator import attrgetter
+
+from msgspec import Struct
 
 from sockwright.links.encoding import Decoded, decode
 from sockwright.links.extract import Harvest
@@ -26,8 +27,7 @@ LINKS_PER_PAGE = 10_000
 _PLACE = attrgetter("line", "column")
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Struct, frozen=True, array_like=True):
     """A document read: what it links to, and what can be linked to in it."""
 
     url: str

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from dataclasses import replace
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from sockwright.links.asking import USER_AGENT, Body
 from sockwright.links.evidence import evidence

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import enum
 import re
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from sockwright.links.asking import Exchange
 
@@ -53,8 +55,7 @@ class Sign(enum.Enum):
     FAILED = "failed"  # refused, reset, TLS: quick to say, so asking on costs nothing
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(Struct, frozen=True):
     """What one exchange means for the URL that was asked."""
 
     kind: str  # a class, or "redirect" (to `location`), or "unchanged" (304: what was known is still so)
@@ -87,9 +88,11 @@ _TROUBLES: dict[str, tuple[str, Sign, int]] = {
     "body": ("broken", Sign.ANSWERED, 1),
     "coding": ("broken", Sign.ANSWERED, 0),
     "private": ("skipped", Sign.FAILED, 0),
+    "avoided": ("skipped", Sign.FAILED, 0),
     "url": ("broken", Sign.FAILED, 0),
     "other": ("broken", Sign.FAILED, 1),
 }
+_OF_THE_BODY = frozenset({"body-time-out", "body", "coding"})  # what changes nothing where the head has said it all
 _WORDS = {
     "dns": "the host's name has no address",
     "dns-time-out": "the name servers did not answer",
@@ -106,6 +109,7 @@ _WORDS = {
     "body": "the answer's body is not whole",
     "coding": "the body is not what Content-Encoding says",
     "private": "a private address, and --no-private is set",
+    "avoided": "the console of a running bench",
     "url": "cannot be asked",
     "other": "failed",
 }
@@ -135,9 +139,9 @@ _WORTH_RETRY = {408: 1, 425: 1, 500: 1, 502: 2, 503: 2, 504: 2, **dict.fromkeys(
 
 def judge(exchange: Exchange, now: float) -> Judgement:
     """Say what `exchange` means; `now` is in seconds since the epoch (for dates in Retry-After)."""
-    if exchange.trouble:
-        return _trouble(exchange)
     status = exchange.status
+    if exchange.trouble and not (status >= 300 and exchange.trouble in _OF_THE_BODY):
+        return _trouble(exchange)
     reason = f"{status} {exchange.phrase or phrase_of(status)}".strip()
     if 200 <= status < 300:
         return Judgement("ok", reason, status, note=_note(exchange, now))
@@ -147,6 +151,8 @@ def judge(exchange: Exchange, now: float) -> Judgement:
         location = exchange.value("location").strip()
         if location:
             return Judgement("redirect", reason, status, location=location, permanent=_REDIRECTS[status])
+        if status == 300:  # its page is the choice
+            return Judgement("ok", reason, status, note=_note(exchange, now))
         return Judgement("broken", f"{reason} without a Location", status)
     if status in _ALWAYS_BLOCKED:
         return Judgement("blocked", f"{status}: {_ALWAYS_BLOCKED[status]}", status)

@@ -20,7 +20,7 @@ _LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _ORIGIN = (
     rf"https?://(?:(?:{_LABEL}\.)*[a-z][a-z0-9-]*[a-z0-9]|{_OCTET}(?:\.{_OCTET}){{3}})"
-    r"(?::(?!80(?![0-9])|443(?![0-9])|0)[0-9]{1,4})?"
+    r"(?::(?!80(?![0-9])|443(?![0-9])|0)(?:[0-9]{1,4}|[1-5][0-9]{4}|6[0-4][0-9]{3}))?"
 )
 
 _CLEAN = re.compile(
@@ -30,6 +30,11 @@ _CLEAN = re.compile(
     rf"|(?P<whole>{_ORIGIN}/{_SEGMENTS}){_TAIL}"
     rf"|(?P<bare>{_ORIGIN})"
 )
+
+
+def _is_clean(raw: str) -> bool:
+    """Tell whether a link that matches has no dot segment written as `%2e`."""
+    return "%" not in raw or ("%2e" not in raw and "%2E" not in raw)
 
 
 class Resolver:
@@ -57,18 +62,14 @@ class Resolver:
 
     def resolve(self, raw: str) -> tuple[str, str]:
         """Return the whole URL and "", or "" and why it cannot be one."""
-        if (
-            self._up
-            and len(raw) < URL_LIMIT
-            and (clean := _CLEAN.fullmatch(raw))
-            and "%2e" not in raw
-            and "%2E" not in raw
-        ):
+        directories = self._up
+        if directories and (clean := _CLEAN.fullmatch(raw)) and len(raw) < URL_LIMIT and _is_clean(raw):
             match clean.lastgroup:
                 case "beside":
-                    up = clean.end("up")
-                    level = min(up // 3, len(self._up) - 1)
-                    return self._up[level] + raw[up:], ""
+                    up = clean.end(1)
+                    if not up:
+                        return directories[0] + raw, ""
+                    return directories[min(up // 3, len(directories) - 1)] + raw[up:], ""
                 case "root":
                     return self._root + raw, ""
                 case "fragment":

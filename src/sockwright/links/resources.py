@@ -12,7 +12,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from sockwright.links.asking import Body
 from sockwright.links.fetcher import Task
@@ -66,8 +68,7 @@ class Resource:
         self.waiters: int | Resource | list[int | Resource] | None = None  # occurrences, and what redirects here
 
 
-@dataclass(frozen=True, slots=True)
-class Hop:
+class Hop(Struct, frozen=True):
     """A redirect from one resource to the next."""
 
     location: str  # resolved, with fragment

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import re
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from sockwright.errors import ConfigError
 from sockwright.links.asking import USER_AGENT, Engine
 from sockwright.links.crawler import Bounds, Crawler, Input, Source
-from sockwright.links.credentials import NO_CREDENTIALS, Credentials
+from sockwright.links.credentials import NO_CREDENTIALS, Credentials, masked
 from sockwright.links.fetcher import Fetcher, Settings
 from sockwright.links.local import url_of
 from sockwright.links.page import Link
 from sockwright.links.policy import FAILING
+from sockwright.links.private import Avoid
 from sockwright.links.reports import Reporter, Reports, Summary
 from sockwright.links.scope import Scope, patterns
 
@@ -32,8 +32,7 @@ if TYPE_CHECKING:
 ENGINES = ("curl", "urllib")
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(Struct, frozen=True):
     """All that a run can be told."""
 
     settings: Settings = field(default_factory=Settings)
@@ -57,7 +56,9 @@ class Options:
     mx: bool = False
     name_servers: tuple[tuple[str, int], ...] | None = None  # None: the system's
     resume: bool = False
+    avoid: Avoid | None = None  # where nobody may be led, whoever asks
     max_age: float = 0.0  # seconds that a good result is believed without asking
+    alone: bool = False  # the process has no threads and no other work: a large run may fork a second one
 
 
 def engine_of(options: Options) -> Engine:
@@ -77,6 +78,7 @@ def engine_of(options: Options) -> Engine:
             resolve=options.resolve,
             ca_file=options.ca_file,
             proxy=options.proxy,
+            avoid=options.avoid,
         )
     if options.engine == "urllib":
         from sockwright.links.engine_urllib import UrllibEngine
@@ -88,6 +90,7 @@ def engine_of(options: Options) -> Engine:
             resolve=options.resolve,
             ca_file=options.ca_file,
             proxy=options.proxy,
+            avoid=options.avoid,
         )
     raise ConfigError(f"there is no engine {options.engine!r}", cure=f"engines: {', '.join(ENGINES)}")
 
@@ -123,6 +126,8 @@ def _key(names: Sequence[str], options: Options) -> str:
     """Return what makes two runs the same."""
     bounds = options.bounds
     parts = (sorted(names), bounds.recursive, bounds.depth, options.scope, options.include, options.exclude)
+    import hashlib
+
     return hashlib.sha256(repr(parts).encode("utf-8", "replace")).hexdigest()
 
 
@@ -182,6 +187,9 @@ class _Stoppable(Protocol):
 @contextlib.contextmanager
 def _stopped_by_signals(who: _Stoppable) -> Iterator[None]:
     """Let Ctrl-C and SIGTERM end the run at the next turn, so that nothing is left half done; a second one at once."""
+    import signal
+    import threading
+
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -215,7 +223,8 @@ def check(
     """
     begun = clock()
     engine = engine or engine_of(options)
-    fetcher = Fetcher(engine, options.settings, credentials=options.credentials)
+    may_fork = options.alone and options.engine == "curl"
+    fetcher = Fetcher(engine, options.settings, credentials=options.credentials, may_fork=may_fork)
     reports = Reports(reporters, options.failing)
     source: Source = fetcher
     shared = _dispatch(names, options, remark) if options.shared else None
@@ -247,6 +256,7 @@ def check(
             whole = crawler.run(inputs)
     finally:
         engine.close()
+        fetcher.close()
         if mail is not None:
             mail.close()
         if shared is not None:
@@ -258,6 +268,7 @@ def check(
     for name, verdict in crawler.starts():
         # An input is nobody's link; it only gets a line when there is something to say of it.
         if verdict.kind not in ("ok", "redirected", "flaky"):
+            name = masked(name)
             link = Link(raw=name, url=name, line=0, column=0, origin="input", text="", follow=True)
             crawler.tally.classes[verdict.kind] = crawler.tally.classes.get(verdict.kind, 0) + 1
             crawler.tally.links += 1

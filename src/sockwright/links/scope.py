@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 # A path in which one segment stands this often is a trap that links to itself relative to itself.
 _REPEATS_MAX = 4
 _SEGMENTS_MAX = 40
 
 
-@dataclass(slots=True)
-class Scope:
+class Scope(Struct):
     """Prefixes that a crawl stays in, and patterns of links that are asked or not."""
 
     prefixes: set[str] = field(default_factory=set)

@@ -6,7 +6,6 @@ forgotten; of the others only those looked at last are kept in memory.
 
 from __future__ import annotations
 
-import tempfile
 from collections import OrderedDict
 from typing import IO
 
@@ -50,9 +49,9 @@ class Shelf:
             links = self._fetch(number)
         return self._names[number], links[place]
 
-    def told(self, number: int) -> None:
-        """Note that one more link of a page has been told; after the last one the page is forgotten."""
-        left = self._left[number] - 1
+    def told(self, number: int, count: int = 1) -> None:
+        """Note that one more link of a page has been told, or `count`; after the last one the page is forgotten."""
+        left = self._left[number] - count
         if left:
             self._left[number] = left
             return
@@ -89,6 +88,8 @@ class Shelf:
 
     def _put_away(self, number: int, links: list[Link]) -> None:
         if self._file is None:
+            import tempfile  # most runs never need it
+
             self._file = tempfile.TemporaryFile("w+b", prefix="sockwright-links-")  # noqa: SIM115  until `close`
         try:
             packed = msgspec.msgpack.encode(links)

@@ -11,10 +11,13 @@ from __future__ import annotations
 import secrets
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
 
 from sockwright.links.asking import Body
 from sockwright.links.crawler import Source
+from sockwright.links.credentials import bare
 from sockwright.links.fetcher import Outcome, Task
 
 ALIKE = 0.85  # share of three-word runs that two pages have in common, from which they say the same
@@ -94,7 +97,7 @@ def _judged(outcome: Outcome, directory: _Directory, url: str) -> Outcome:
     if outcome.kind == "redirect":
         if outcome.location != directory.location:
             return outcome
-        words = f"{outcome.reason} to {outcome.location}, as is every name that does not exist (soft 404)"
+        words = f"{outcome.reason} to {bare(outcome.location)}, as is every name that does not exist (soft 404)"
         return replace(outcome, kind="broken", reason=words)
     if outcome.text is None or directory.text is None or not alike(_runs(outcome.text, url), directory.text):
         return outcome

@@ -9,7 +9,9 @@ nothing is fetched.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from sockwright.links.host import BadHost, parse_host
 
@@ -41,8 +43,7 @@ class BadURL(ValueError):
     """A browser would do nothing with it; the message says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class URL:
+class URL(Struct, frozen=True, gc=False):
     """A URL taken apart, each part as it is serialised."""
 
     scheme: str

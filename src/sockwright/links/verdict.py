@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Any, Protocol
 from urllib.parse import unquote
 
+from msgspec import Struct
+from msgspec.structs import replace
+
+from sockwright.links.credentials import bare
 from sockwright.links.evidence import evidence
 from sockwright.links.fetcher import Outcome
 from sockwright.links.page import Page, fragment_found, missing_texts
@@ -23,8 +26,7 @@ _WITH_ANCHORS = frozenset({"html", "markdown", "svg"})
 _MEDIA = re.compile(r"(svgView|xywh=|t=|id=)", re.IGNORECASE)  # what fragments of a picture may say beside an id
 
 
-@dataclass(frozen=True, slots=True)
-class Anchors:
+class Anchors(Struct, frozen=True):
     """What of a page is kept for links into it."""
 
     kind: str
@@ -37,8 +39,7 @@ class Anchors:
         return cls(page.kind, page.anchors, not (cut or page.truncated), text)
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """The class of a URL, and why."""
 
     kind: str
@@ -90,13 +91,13 @@ def of_outcome(outcome: Outcome) -> Verdict:
 
 def through(url: str, hop: Moved, beyond: Verdict) -> Verdict:
     """Return the verdict on `url`, which redirects by `hop` to a URL with the verdict `beyond`."""
-    redirects = (address_of(hop.location), *beyond.redirects)
+    redirects = (bare(address_of(hop.location)), *beyond.redirects)
     if len(redirects) > REDIRECTS_MAX and beyond.kind in WORKS:
         return Verdict("broken", f"more than {REDIRECTS_MAX} redirects", redirects=redirects[: REDIRECTS_MAX + 1])
     kind, reason = beyond.kind, beyond.reason
     if kind in ("ok", "redirected"):
         kind, reason = "redirected", f"{hop.reason} to {redirects[-1]}"
-        if redirects[-1] == url:
+        if redirects[-1] == bare(url):
             kind, reason = "ok", f"{beyond.status} in the end: it only handed out a cookie on the way"
     elif kind not in WORKS and not reason.startswith(("redirected", "a redirect loop", "more than")):
         reason = f"redirected to {redirects[-1]}: {reason}"

@@ -30,7 +30,7 @@ from sockwright.errors import PeerError
 from sockwright.protocols import Terms
 from sockwright.protocols.mounts import routes_of
 from sockwright.protocols.refusals import LIMITS, nowhere, refused, unreadable
-from sockwright.protocols.routes import Answer, Call, Noted, Route, Stream
+from sockwright.protocols.routes import SPOOLED, Answer, Call, Noted, Route, Spool, Stream
 from sockwright.protocols.site import Limits, Site
 from sockwright.protocols.streaming import Streaming
 from sockwright.wire.content import ChunkedReader, ContentReader, LengthReader
@@ -81,6 +81,7 @@ class Http(Dialogue):
         "_said_all",
         "_since",
         "_site",
+        "_spool",
         "_stream",
         "_ticket",
     )
@@ -104,7 +105,8 @@ class Http(Dialogue):
         self._route: Route | None = None
         self._closes = False  # the connection ends with its answer
         self._content: ContentReader | None = None  # still to come
-        self._pieces: list[bytes] = []  # came already
+        self._pieces: list[bytes] = []  # came already ...
+        self._spool: Spool | None = None  # ... or went into this, being too much
         self._call: Call | None = None  # its outcome is waited for ...
         self._ticket = 0  # ... under this number
         self._stream: Streaming | None = None  # its session says the answer
@@ -195,7 +197,7 @@ class Http(Dialogue):
         elif self._held and not self._waits:
             words = f"the stream ended inside a head: {self._held[-60:]!r}"
             self._refuse(PeerError(words, section="RFC 9112, 8", offset=self._received), out, now)
-        elif not self._waits:
+        elif not self._waits or (self._stream is not None and self._stream.stream.endless):
             self._close(out)
         return out
 
@@ -215,10 +217,15 @@ class Http(Dialogue):
         self._answer(self._handled(call.then, outcomes[0], out), request, self._closes, out, now)
         return self._go_on(out, now)
 
-    def said(self, data: bytes, now: float) -> Actions:
-        stream = self._stream
-        if stream is None or self._over:
+    def said(self, data: bytes | Response, now: float) -> Actions:
+        stream, request = self._stream, self._request
+        if stream is None or request is None or self._over:
             return NOTHING
+        if type(data) is Response and not stream.begun:
+            self._stream = None
+            out: list[Action] = []
+            self._respond(data, request, self._closes, out, now)
+            return self._go_on(out, now)
         try:
             coded = stream.say(data, now)
         except ValueError as wrong:
@@ -416,6 +423,13 @@ class Http(Dialogue):
             return b""
         if self._stream is not None:
             out += [Tell(piece) for piece in pieces if piece]
+        elif route.spool is not None and content.received > SPOOLED:
+            try:
+                self._put_by(route.spool, pieces)
+            except OSError as full:
+                words = f"there is no room here for the content: {full.strerror or full}"
+                self._refuse(PeerError(words, section="RFC 4918, 11.5", code=507, offset=self._received), out, now)
+                return b""
         elif self._call is not None or not route.early:  # else it was answered already, and nobody wants the rest
             self._pieces += pieces
         if not content.done:
@@ -434,8 +448,21 @@ class Http(Dialogue):
         elif not route.early:
             request.content = b"".join(self._pieces)
             self._pieces = []
+            if self._spool is not None:
+                self._spool.rewind()
+                request.spooled, self._spool = self._spool, None
             self._answer(self._handled(route.handler, request, out), request, self._closes, out, now)
         return content.rest
+
+    def _put_by(self, make: Callable[[], Spool], pieces: list[bytes]) -> None:
+        """Put content that is too much for memory into the route's spool."""
+        spool = self._spool
+        if spool is None:
+            self._spool = spool = make()
+            pieces = self._pieces + pieces
+            self._pieces = []
+        for piece in pieces:
+            spool.write(piece)
 
     # -- answers
 
@@ -558,6 +585,7 @@ class Http(Dialogue):
         self._over = True
         self._ready = False
         self._held = b""
+        self._spool = None
         self.deadline = None
         out.append(Close(reason, how=how))
 

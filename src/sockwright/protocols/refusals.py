@@ -7,8 +7,8 @@ from sockwright.errors import PeerError
 from sockwright.protocols.routes import METHODS
 from sockwright.wire.exchange import Request, Response
 
-# Refusals that are about size and time, not about form.
-LIMITS = frozenset({408, 413, 414, 431})
+# Refusals that are about size, time and room, not about form.
+LIMITS = frozenset({408, 413, 414, 431, 507})
 
 
 def refused(refusal: Refusal) -> Response:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Protocol
 
 from sockwright.binding import Arguments, Outcome, Service
 from sockwright.conversation import Note
@@ -17,6 +18,9 @@ from sockwright.wire.exchange import Request, Response, decode
 
 # The methods of RFC 9110 and RFC 5789. A method that is not here and that no route takes is 501, not 405.
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT")
+
+# Content above so many bytes goes into a route's spool, where it has one.
+SPOOLED = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,14 +42,17 @@ class Stream:
 
     With `head`, its status and fields go out at once and its content is the first piece. Without, the first thing
     the session sends must be a head: `HTTP/1.1 200 OK`, field lines, an empty line; content may follow in the same
-    bytes. A Content-Length among the fields is kept to, else the answer is chunked (HTTP/1.0: ends with the stream).
+    bytes; or a `Beginning`. A Content-Length is kept to, else the answer is chunked (HTTP/1.0: ends with the stream).
+    What it says by `Session.answer`, a `Response`, is the whole answer.
     Where the route is `early`, the request's content is what the session receives. `about` goes to the session,
-    together with the request (`session.about["request"]`).
+    together with the request (`session.about["request"]`). A half-close of the peer's does not end it, unless it is
+    `endless`: nobody waits for the end of what has none, so that is somebody who has left.
     """
 
     service: Service
     head: Response | None = None
     about: Mapping[str, object] = field(default_factory=dict)
+    endless: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,6 +61,15 @@ class Noted:
 
     note: Note
     answer: Answer
+
+
+class Spool(Protocol):
+    """Takes the content of one request, piece by piece. Raises: OSError where it has no room."""
+
+    def write(self, piece: bytes) -> None: ...
+
+    def rewind(self) -> None:
+        """The content is whole."""
 
 
 Answer = Response | Call | Stream | Noted
@@ -65,7 +81,8 @@ class Route:
     """One entry. `method` is empty where the handler takes every method; GET answers HEAD too.
 
     `body` is the most content taken (bytes), None for the conversation's own limit. An `early` handler is called
-    as soon as the head is there; what it has not taken of the content when it has answered is not read.
+    as soon as the head is there; what it has not taken of the content when it has answered is not read. Where there is
+    a `spool`, content above SPOOLED bytes goes into one as it comes, and the handler finds it as `request.spooled`.
     """
 
     method: str
@@ -73,6 +90,7 @@ class Route:
     handler: Handler
     body: int | None = None
     early: bool = False
+    spool: Callable[[], Spool] | None = None
 
 
 class _Node:

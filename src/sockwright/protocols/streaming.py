@@ -7,7 +7,7 @@ from collections.abc import Callable
 from sockwright.errors import PeerError
 from sockwright.protocols.routes import Stream
 from sockwright.wire.content import LAST_CHUNK, chunk
-from sockwright.wire.exchange import Request, Response
+from sockwright.wire.exchange import Beginning, Request, Response
 from sockwright.wire.fields import write_field
 from sockwright.wire.http1 import NO_CONTENT, read_length, read_response_head
 
@@ -33,11 +33,15 @@ class Streaming:
         self._coding = ""  # none, length, chunks, close
         self._left = 0  # bytes that Content-Length promised
 
-    def say(self, data: bytes, now: float) -> bytes:
+    def say(self, data: bytes | Response, now: float) -> bytes:
         """Return what goes on the wire for one piece; without a head yet, the piece begins with it.
 
         Raises: ValueError where it does not.
         """
+        if not isinstance(data, bytes):
+            if self.begun:
+                raise ValueError("the session said a second head")
+            return self.begin(data, now)
         if self.begun:
             return self._coded(data)
         end = data.find(b"\r\n\r\n") + 4
@@ -52,8 +56,9 @@ class Streaming:
         return self._begin(head.status, lines, length, now) + self._coded(data[end:])
 
     def begin(self, head: Response, now: float) -> bytes:
-        """Return what goes on the wire for a head that was known beforehand."""
-        return self._begin(head.status, head.lines, None, now) + self._coded(head.content)
+        """Return what goes on the wire for a head that is no bytes yet, and the content that it brings."""
+        promised = head.promised if type(head) is Beginning else None
+        return self._begin(head.status, head.lines, promised, now) + self._coded(head.content)
 
     def _begin(self, status: int, lines: bytes, length: int | None, now: float) -> bytes:
         self.begun = True

@@ -46,6 +46,13 @@ def keeps_state(name: str) -> bool:
     return name not in _STATELESS and ":" not in name
 
 
+def is_users(name: str) -> bool:
+    """Tell whether `name` is that of somebody's own code: `module:name` or `file.py:name`."""
+    if ":" not in name or name.partition(":")[0] in TAKES_ARGUMENT or name.endswith((".jsonl", ".recording")):
+        return False
+    return name not in SERVICES
+
+
 async def _no_sleep(seconds: float) -> None:
     """There is no clock."""
 

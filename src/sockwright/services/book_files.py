@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sockwright.errors import ConfigError, ServiceError
-from sockwright.services.codebook import entry_of
+from sockwright.services.books import entry_of
 from sockwright.wire.visible import visible
 
 FORMATS = ("csv", "tsv", "json")

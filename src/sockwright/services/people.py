@@ -9,9 +9,7 @@ its own peers who follow, at most ten times a second each. A refusal leaves the 
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Sequence
-from itertools import islice
 from typing import Any
 
 import msgspec
@@ -19,9 +17,10 @@ import msgspec
 from sockwright.binding import Service, service, service_of
 from sockwright.errors import ServiceError
 from sockwright.services import Context
+from sockwright.services.presence import Registry, registry_of
 from sockwright.session import Session
-from sockwright.stores import Follower, Presence, Store, Unavailable, settled
-from sockwright.wire.people import Hello, Reader, User, read_message, told
+from sockwright.stores import settled
+from sockwright.wire.people import Hello, Reader, User, Wish, read_message, told
 
 # A peer that does not say who it is (seconds), and how often it may try.
 FIRST = 30.0
@@ -35,82 +34,6 @@ LONGEST_BEAT = 3.0
 PACE = 0.1
 # Those who follow on one node: each change is told to all of them.
 FOLLOWERS = 1_000
-# Events kept for those who follow; one that fell behind further is shown all who are there instead.
-EVENTS = 4_096
-
-
-class Registry:
-    """Who is present, on all nodes, and the latest events. Told by the store, in its thread or in the loop's."""
-
-    def __init__(self, store: Store, now: Callable[[], float]) -> None:
-        self.store = store
-        self.now = now
-        self.people: dict[int, dict[str, Any]] = {}
-        self.trouble = ""
-        self.guests: dict[int, Guest] = {}  # ours, by number
-        self.following: dict[Guest, None] = {}
-        self.events: deque[bytes] = deque(maxlen=EVENTS)
-        self.count = 0  # of all events
-        self.watchers: list[Callable[[], None]] = []
-        store.follow(
-            Follower(arrived=self._arrived, departed=self._departed, dismissed=self._dismissed, trouble=self._troubled)
-        )
-        try:
-            self._arrived(store.present())
-        except Unavailable as wrong:
-            self._troubled(str(wrong).removeprefix("state unavailable: "))
-
-    def _arrived(self, who: Sequence[Presence]) -> None:
-        for one in who:
-            if one.number not in self.people:
-                person = {"id": one.number, **msgspec.json.decode(one.about)}
-                self.people[one.number] = person
-                self._happened("join", person)
-
-    def _departed(self, numbers: Sequence[int]) -> None:
-        for number in numbers:
-            person = self.people.pop(number, None)
-            if person is not None:
-                self._happened("leave", person)
-
-    def _happened(self, event: str, person: dict[str, Any]) -> None:
-        self.events.append(told(event=event, **person, connected=len(self.people)))
-        self.count += 1
-        for guest in tuple(self.following):
-            guest.rouse()
-        for watcher in self.watchers:
-            watcher()
-
-    def _dismissed(self, number: int) -> None:
-        guest = self.guests.get(number)
-        if guest is not None:
-            guest.dismissed = True
-            guest.session.wake()
-
-    def _troubled(self, why: str) -> None:
-        self.trouble = why
-        for watcher in self.watchers:
-            watcher()
-
-    def check(self) -> None:
-        """Raises: ServiceError while nobody can know who is there."""
-        if self.trouble:
-            raise Unavailable(self.trouble)
-
-    def everybody(self) -> list[dict[str, Any]]:
-        """Return who is present, by number.
-
-        Raises: ServiceError while that is not known.
-        """
-        self.check()
-        return [self.people[number] for number in sorted(self.people.copy()) if number in self.people]
-
-    def latest(self, since: int) -> bytes | None:
-        """Return the events after the first `since`; None where they are not kept any more."""
-        missing = self.count - since
-        if missing > len(self.events):
-            return None
-        return b"".join(islice(self.events.copy(), len(self.events) - missing, None))
 
 
 class Guest:
@@ -146,6 +69,11 @@ class Guest:
         if self._resting:
             self._resting = False
             self.session.wake()
+
+    def dismiss(self) -> None:
+        """Somebody asks that this one goes."""
+        self.dismissed = True
+        self.session.wake()
 
     async def stay(self) -> None:
         """Talk until one of us has had enough."""
@@ -219,7 +147,7 @@ class Guest:
         registry = self.registry
         latest, self.cursor = registry.latest(self.cursor), registry.count
         if latest is None:
-            latest = told(people=registry.everybody(), connected=len(registry.people))
+            latest = registry.list_told()
         self.spoke = registry.now()
         await self.session.send(latest)
 
@@ -236,16 +164,25 @@ class Guest:
         match said:
             case Hello():
                 await self._come(said)
+            case Wish(follow, beat):
+                if self.user is None:
+                    raise ServiceError("say who you are first", code=400)
+                if beat is not None:
+                    self.beat = min(beat, LONGEST_BEAT)
+                if follow:
+                    self._follow()
+                elif follow is not None:
+                    self._unfollow()
+                await self.session.send(told(follow=self.cursor >= 0, beat=self.beat, connected=len(registry)))
             case "who":
-                await self.session.send(told(people=registry.everybody(), connected=len(registry.people)))
+                await self.session.send(registry.list_told())
             case "follow":
                 self._follow()
-                await self.session.send(told(people=registry.everybody(), connected=len(registry.people)))
+                await self.session.send(registry.list_told())
             case "unfollow":
-                self.cursor = -1
-                registry.following.pop(self, None)
+                self._unfollow()
             case "beat":
-                await self.session.send(told(beat=True, connected=len(registry.people)))
+                await self.session.send(told(beat=True, connected=len(registry)))
             case _:
                 return False
         return True
@@ -257,6 +194,10 @@ class Guest:
             raise ServiceError(f"{FOLLOWERS} follow already", code=503)
         registry.following[self] = None
         self.cursor = registry.count
+
+    def _unfollow(self) -> None:
+        self.cursor = -1
+        self.registry.following.pop(self, None)
 
     async def _come(self, hello: Hello) -> None:
         registry, user = self.registry, hello.user
@@ -271,15 +212,7 @@ class Guest:
         self.beat = min(hello.beat, LONGEST_BEAT)
         if hello.follow:
             self._follow()
-        await self.session.send(told(id=self.number, name=user.name, age=user.age, connected=len(registry.people)))
-
-
-def registry_of(context: Context) -> Registry:
-    """Return the bench's registry of people; there is one."""
-    found = context.extra.get("people")
-    if not isinstance(found, Registry):
-        found = context.extra["people"] = Registry(context.store, context.now)
-    return found
+        await self.session.send(told(id=self.number, name=user.name, age=user.age, connected=len(registry)))
 
 
 def offer(context: Context) -> Sequence[Service]:

@@ -74,10 +74,7 @@ class Remembered:
             os.close(file)
             return None
         before = known.response
-        response = Response.ready(b"", before.lines, before.status)
-        response.whole, response.length = b"", before.length
-        response.parts = (FilePart(file, 0, before.length),)
-        return response
+        return Response.with_file(FilePart(file, 0, before.length), before.lines, before.status)
 
     def keep(self, request: Request, path: str, about: os.stat_result, response: Response) -> None:
         """Remember the `response` to `request`: a file as a whole."""

@@ -52,12 +52,14 @@ class Entry:
 @dataclass(frozen=True, slots=True)
 class Query:
     """Which mails: those whose recipients (or To, Cc), sender (or From) and subject hold these words, in any case.
-    `after`: only mails with a higher number."""
+    `text` may be in any of the three. `after` and `before`: only mails with a higher number, with a lower one."""
 
     to: str = ""
     sender: str = ""
     subject: str = ""
     after: int = 0
+    text: str = ""
+    before: int = 0
 
 
 EVERYTHING = Query()
@@ -98,6 +100,9 @@ class Mailbox(Protocol):
     def find(self, query: Query = EVERYTHING, limit: int = 1000) -> list[Entry]:
         """Return the mails that `query` asks for, the newest first."""
 
+    def count(self, query: Query = EVERYTHING) -> int:
+        """Return how many mails `query` asks for."""
+
     def mail(self, number: int) -> tuple[Entry, Mail] | None:
         """Return mail `number`, None where there is none."""
 
@@ -134,15 +139,22 @@ class MemoryMailbox:
 
     def find(self, query: Query = EVERYTHING, limit: int = 1000) -> list[Entry]:
         wanted = tuple(word.casefold() for word in (query.to, query.sender, query.subject))
+        anywhere = query.text.casefold()
         found: list[Entry] = []
         with self._lock:
             held = list(self._mails.values())
         for entry, _ in reversed(held):
-            if entry.number <= query.after or len(found) >= limit:
+            if entry.number <= query.after or len(found) == limit:
                 break
-            if all(word in text for word, text in zip(wanted, searched(entry), strict=True)):
+            if query.before and entry.number >= query.before:
+                continue
+            texts = searched(entry)
+            if all(word in text for word, text in zip(wanted, texts, strict=True)) and anywhere in "\n".join(texts):
                 found.append(entry)
         return found
+
+    def count(self, query: Query = EVERYTHING) -> int:
+        return len(self._mails) if query == EVERYTHING else len(self.find(query, self._limits.mails))
 
     def mail(self, number: int) -> tuple[Entry, Mail] | None:
         with self._lock:

@@ -210,6 +210,12 @@ class FileMailbox:
             ).fetchall()
         return [_entry(row) for row in rows]
 
+    def count(self, query: Query = EVERYTHING) -> int:
+        where, words = _where(query)
+        with self._reading() as db:
+            found: int = db.execute(f"SELECT count(*) FROM line WHERE {where}", words).fetchone()[0]
+        return found
+
     def mail(self, number: int) -> tuple[Entry, Mail] | None:
         with self._reading() as db:
             row = db.execute(
@@ -261,6 +267,12 @@ def _where(query: Query) -> tuple[str, tuple[object, ...]]:
         if word:
             parts.append(f"instr({column}, ?)")
             asked.append(word.casefold())
+    if query.text:
+        parts.append("(instr(search_to, ?) OR instr(search_sender, ?) OR instr(search_subject, ?))")
+        asked += [query.text.casefold()] * 3
+    if query.before:
+        parts.append("number < ?")
+        asked.append(query.before)
     return " AND ".join(parts), tuple(asked)
 
 

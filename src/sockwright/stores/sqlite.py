@@ -19,16 +19,12 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from sockwright.errors import ConfigError
-from sockwright.stores import Change, Stale, Unavailable, file_of
+from sockwright.stores import Stale, Unavailable, file_of, sqlite_tables
 from sockwright.stores.memory import Attendance, Followers
 
 # "Stat", in the header of the file: how we, and file(1), know it from others.
 APPLICATION = 0x53746174
 VERSION = 1
-# Changes up to so many entries are logged, so that running servers need not read the whole table again.
-LOGGED = 1_000
-# Entries that the log keeps; a server that has missed more reads the table again.
-LOG = 100_000
 # Seconds between two looks for changes of others, and until we give up waiting for their lock.
 LOOK = 0.05
 BUSY = 5.0
@@ -36,26 +32,6 @@ BUSY = 5.0
 GROUP = 500
 # Bytes to which the log is cut back at a checkpoint.
 WAL = 32 << 20
-
-SCHEMA = """
-CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-INSERT INTO meta VALUES ('revision', 0);
-CREATE TABLE book (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    name TEXT NOT NULL UNIQUE,
-    revision INTEGER NOT NULL,
-    floor INTEGER NOT NULL        -- who has seen less than this revision must read it whole
-);
-CREATE TABLE entry (
-    book INTEGER NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL, PRIMARY KEY (book, key)
-) WITHOUT ROWID;
-CREATE TABLE change (
-    id INTEGER PRIMARY KEY,
-    revision INTEGER NOT NULL, book INTEGER NOT NULL,
-    key BLOB NOT NULL, value BLOB -- NULL: it went
-);
-CREATE INDEX change_revision ON change (revision);
-"""
 
 _Work = Callable[[sqlite3.Connection], int]
 
@@ -84,7 +60,8 @@ class SqliteStore:
             raise
         self._reading_lock = threading.Lock()
         self._jobs: SimpleQueue[tuple[_Work, Future[int]] | None] = SimpleQueue()
-        self._seen = self._known()
+        with self._read() as db:
+            self._seen = sqlite_tables.known(db)
         self._stop = threading.Event()
         self._threads = [threading.Thread(target=self._write, name="sockwright-state-writer", daemon=True)]
         self._threads.append(threading.Thread(target=self._look, name="sockwright-state-watcher", daemon=True))
@@ -128,7 +105,7 @@ class SqliteStore:
         db.execute("PRAGMA journal_mode = WAL")
         with _transaction(db):
             if db.execute("PRAGMA user_version").fetchone()[0] == 0:  # another process may have been quicker
-                for statement in SCHEMA.split(";\n"):
+                for statement in sqlite_tables.SCHEMA.split(";\n"):
                     db.execute(statement)
                 db.execute(f"PRAGMA application_id = {APPLICATION}")
                 db.execute(f"PRAGMA user_version = {VERSION}")
@@ -137,12 +114,8 @@ class SqliteStore:
 
     @property
     def fresh(self) -> bool:
-        return self._revision() == 0
-
-    def _revision(self) -> int:
         with self._read() as db:
-            value: int = db.execute("SELECT value FROM meta WHERE name = 'revision'").fetchone()[0]
-            return value
+            return sqlite_tables.revision(db) == 0
 
     @contextlib.contextmanager
     def _read(self) -> Iterator[sqlite3.Connection]:
@@ -158,19 +131,11 @@ class SqliteStore:
 
     def tables(self) -> Mapping[str, int]:
         with self._read() as db:
-            return dict(
-                db.execute(
-                    "SELECT name, (SELECT count(*) FROM entry WHERE entry.book = book.id) FROM book ORDER BY name"
-                ).fetchall()
-            )
+            return sqlite_tables.sizes(db)
 
     def read(self, table: str) -> tuple[int, dict[bytes, bytes]]:
         with self._read() as db:
-            found = db.execute("SELECT id, revision FROM book WHERE name = ?", (table,)).fetchone()
-            if found is None:
-                return 0, {}
-            # The rows are pairs already, and a dictionary takes them as they come: no list of a million in between.
-            return found[1], dict(db.execute("SELECT key, value FROM entry WHERE book = ?", (found[0],)))
+            return sqlite_tables.read(db, table)
 
     # -- writing
 
@@ -183,49 +148,10 @@ class SqliteStore:
         replace: bool = False,
         expect: int | None = None,
     ) -> int:
-        def work(db: sqlite3.Connection) -> int:
-            found = db.execute("SELECT id, revision FROM book WHERE name = ?", (table,)).fetchone()
-            if expect is not None and expect != (found[1] if found else 0):
-                raise Stale(table)
-            revision = _next_revision(db)
-            book = found[0] if found else 0
-            if not found:
-                cursor = db.execute(
-                    "INSERT INTO book (name, revision, floor) VALUES (?, ?, ?)", (table, revision, revision)
-                )
-                book = cursor.lastrowid or 0
-            elif replace:
-                db.execute("DELETE FROM entry WHERE book = ?", (book,))
-            db.executemany("DELETE FROM entry WHERE book = ? AND key = ?", [(book, key) for key in drop])
-            # In order of the key: pages are filled one after the other, and a million takes seconds, not minutes.
-            items = sorted(put.items())
-            db.executemany(
-                "INSERT INTO entry VALUES (?, ?, ?) ON CONFLICT (book, key) DO UPDATE SET value = excluded.value",
-                [(book, key, value) for key, value in items],
-            )
-            if replace or len(items) + len(drop) > LOGGED:
-                db.execute("UPDATE book SET revision = ?1, floor = ?1 WHERE id = ?2", (revision, book))
-                db.execute("DELETE FROM change WHERE book = ?", (book,))
-            else:
-                db.execute("UPDATE book SET revision = ? WHERE id = ?", (revision, book))
-                rows = [(revision, book, key, None) for key in drop] + [(revision, book, *item) for item in items]
-                db.executemany("INSERT INTO change (revision, book, key, value) VALUES (?, ?, ?, ?)", rows)
-                _trim(db)
-            return revision
-
-        return self._submit(work).result()
+        return self._submit(lambda db: sqlite_tables.change(db, table, put, drop, replace, expect)).result()
 
     def remove(self, table: str) -> bool:
-        def work(db: sqlite3.Connection) -> int:
-            found = db.execute("SELECT id FROM book WHERE name = ?", (table,)).fetchone()
-            if found is None:
-                return 0
-            _next_revision(db)
-            for part in ("DELETE FROM entry WHERE book = ?", "DELETE FROM change WHERE book = ?"):
-                db.execute(part, found)
-            return db.execute("DELETE FROM book WHERE id = ?", found).rowcount
-
-        return bool(self._submit(work).result())
+        return bool(self._submit(lambda db: sqlite_tables.remove(db, table)).result())
 
     def _submit(self, work: _Work) -> Future[int]:
         done: Future[int] = Future()
@@ -286,12 +212,6 @@ class SqliteStore:
 
     # -- what others changed
 
-    def _known(self) -> dict[str, tuple[int, int]]:
-        with self._read() as db:
-            return {
-                name: (book, revision) for book, name, revision in db.execute("SELECT id, name, revision FROM book")
-            }
-
     def _look(self) -> None:
         db = self._connect()
         try:
@@ -308,23 +228,9 @@ class SqliteStore:
             db.close()
 
     def _tell_changes(self) -> None:
-        changes: list[Change] = []
         with self._read() as db:
-            known = {}
-            for book, name, revision, floor in db.execute("SELECT id, name, revision, floor FROM book").fetchall():
-                known[name] = (book, revision)
-                was_book, was = self._seen.get(name, (0, 0))
-                if revision == was:
-                    continue
-                if was_book != book or was < floor:
-                    changes.append(Change(name, revision, whole=True))
-                else:
-                    changes.append(_logged(db, name, revision, book, was))
-            top = max((revision for _, revision in known.values()), default=0)
-            changes += [Change(name, top, whole=True, gone=True) for name in self._seen if name not in known]
-        self._seen = known
+            changes, self._seen = sqlite_tables.since(db, self._seen)
         if changes:
-            changes.sort(key=lambda change: change.revision)
             self._followers.tell(lambda follower: follower.changed(changes))
 
     def close(self) -> None:
@@ -350,40 +256,6 @@ def _transaction(db: sqlite3.Connection) -> Iterator[None]:
         if db.in_transaction:
             db.execute("ROLLBACK")
         raise
-
-
-def _next_revision(db: sqlite3.Connection) -> int:
-    value: int = db.execute("UPDATE meta SET value = value + 1 WHERE name = 'revision' RETURNING value").fetchone()[0]
-    return value
-
-
-def _logged(db: sqlite3.Connection, name: str, revision: int, book: int, was: int) -> Change:
-    put: dict[bytes, bytes] = {}
-    drop: dict[bytes, None] = {}
-    for key, value in db.execute(
-        "SELECT key, value FROM change WHERE book = ? AND revision > ? ORDER BY id", (book, was)
-    ):
-        put.pop(key, None)
-        drop.pop(key, None)
-        if value is None:
-            drop[key] = None
-        else:
-            put[key] = value
-    return Change(name, revision, put, tuple(drop))
-
-
-def _trim(db: sqlite3.Connection) -> None:
-    """Forget the oldest of the log; who has not seen it must read those tables whole."""
-    first, last = (db.execute(f"SELECT {which}(id) FROM change").fetchone()[0] or 0 for which in ("min", "max"))
-    if last - first < LOG + LOG // 10:
-        return
-    cut = last - LOG
-    db.execute(
-        "UPDATE book SET floor = max(floor, "
-        "(SELECT coalesce(max(revision), 0) FROM change WHERE change.book = book.id AND change.id <= ?))",
-        (cut,),
-    )
-    db.execute("DELETE FROM change WHERE id <= ?", (cut,))
 
 
 def open_store(url: str) -> SqliteStore:

@@ -13,7 +13,7 @@ import ipaddress
 import os
 import socket
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from time import time
 from typing import Any
 
@@ -38,6 +38,7 @@ from sockwright.journal.records import (
 from sockwright.transport.driver import Driver, Journal, Staff
 from sockwright.transport.limits import DATAGRAMS_PER_TURN, LARGEST_DATAGRAM, SWEEP, Limits
 from sockwright.transport.pipe import DatagramPipe
+from sockwright.transport.tally import Counted, Counts, Tally
 
 _FULL = {errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOBUFS}
 # Datagrams that wait because the socket's buffer is full; beyond that they are lost, as UDP may.
@@ -238,10 +239,15 @@ class Flow(Driver):
         """Forget this address. Over UDP there is nothing to say about that."""
         self.server.forget(self.address, "us", how, reason)
 
+    @property
+    def counts(self) -> Counts:
+        both = self.exchanges
+        return Counts(self.received, self.received_chunks + both, self.sent, self.sent_chunks + both)
+
     def record_end(self, who: str, how: str, reason: str) -> None:
         self._closed = True
-        both = self.exchanges
-        counts = (self.received, self.received_chunks + both, self.sent, self.sent_chunks + both)
+        counts = self.counts
+        self.server.past.add(counts)
         self.journal.append((ENDED, self.number, time(), Ended(who, how, reason, *counts), 0))
 
 
@@ -270,6 +276,7 @@ class DatagramServer:
         self.plan: Plan | None = None
         self.answers: list[tuple[bytes, Any]] = []  # of the present turn
         self.total = 0
+        self.past = Tally()
         self._own_ports = own_ports
         self._opening = opening
         self._trouble = trouble
@@ -318,6 +325,11 @@ class DatagramServer:
             sock.close()
             raise
         return sock
+
+    @property
+    def connections(self) -> Sequence[Counted]:
+        """The flows that there are. For any thread."""
+        return list(self.flows.values())
 
     def bend(self, plan: Plan | None) -> int:
         """Set the faults, for who comes and for who is here; return how many flows that changed at once."""

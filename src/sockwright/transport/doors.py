@@ -12,7 +12,7 @@ import socket
 import ssl
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import time
 from typing import Any, Protocol
 
@@ -24,11 +24,12 @@ from sockwright.journal.records import ENDED, FAULT, RST, Ended, Opened
 from sockwright.transport.driver import Journal, Staff
 from sockwright.transport.limits import ACCEPT_REST, ACCEPTS_PER_TURN, BACKLOG, RESET_ON_CLOSE, SWEEP, Limits
 from sockwright.transport.streams import Stream
+from sockwright.transport.tally import Counted, Tally
 
 _OUT_OF_DESCRIPTORS = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 
-class Connected(Protocol):
+class Connected(Counted, Protocol):
     """What a door asks of each connection that came through it."""
 
     def sweep(self, now: float) -> None: ...
@@ -71,6 +72,7 @@ class StreamServer:
         self._starttls_context: ssl.SSLContext | None = None
         self.streams: dict[Connected, None] = {}
         self.total = 0
+        self.past = Tally()
         self.plan: Plan | None = None  # faults, for connections to come; `bend` sets it
         self.met: dict[socket.socket, tuple[str, str]] = {}  # what those who come in met at the door
         self._waiting: dict[socket.socket, asyncio.TimerHandle] = {}  # at the door
@@ -129,6 +131,11 @@ class StreamServer:
     def addresses(self) -> list[Peer]:
         """Where we listen."""
         return [Peer(*sock.getsockname()[:2]) for sock in self._listeners]
+
+    @property
+    def connections(self) -> Sequence[Counted]:
+        """The connections that are open. For any thread."""
+        return list(self.streams)
 
     async def starttls_context(self) -> ssl.SSLContext:
         """Return the context for who asks for TLS later. Made when the first one does: it takes 100 ms."""
@@ -197,6 +204,7 @@ class StreamServer:
         sock.setblocking(False)
         loopback = peer.host.startswith("127.") or peer.host == "::1"
         if not loopback and self._sources[peer.host] >= self.limits.connections_per_source:
+            self.past.refused += 1
             sock.close()
             return
         with contextlib.suppress(OSError):
@@ -232,6 +240,7 @@ class StreamServer:
 
     def _turn_away(self, sock: socket.socket, peer: Peer, name: str, why: str) -> None:
         now = time()
+        self.past.refused += 1
         number = self.journal.begin(now, self.opened(sock, peer))
         self.journal.append((FAULT, number, now, (name, "to client", why), 0))
         self.journal.append((ENDED, number, now, Ended("us", RST, f"fault {name}", 0, 0, 0, 0), 0))

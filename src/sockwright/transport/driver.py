@@ -37,13 +37,11 @@ class Staff:
         self.limits = limits
         self.tasks = tasks
         self._bug = bug
-        self._loop = asyncio.get_running_loop()
+        self.loop = asyncio.get_running_loop()
         self._crossing: deque[tuple[Callable[[Outcome], None], Outcome]] = deque()  # settled in other threads
         self._crossing_begun = False
-        self.turn = Turn(self._loop, bug)
-        self.workers = Workers(
-            asyncio.get_running_loop(), most=limits.workers, waiting=limits.calls_waiting, limit=limits.call
-        )
+        self.turn = Turn(self.loop, bug)
+        self.workers = Workers(self.loop, most=limits.workers, waiting=limits.calls_waiting, limit=limits.call)
         self.session_threads = 0
 
     def run(self, service: Service, batch: Sequence[Arguments], done: Done) -> None:
@@ -64,7 +62,7 @@ class Staff:
             if not self._crossing_begun:  # one wake-up of the loop for all that is settled until it looks
                 self._crossing_begun = True
                 try:
-                    self._loop.call_soon_threadsafe(self._cross)
+                    self.loop.call_soon_threadsafe(self._cross)
                 except RuntimeError:  # the loop is closed: nobody waits any more
                     pass
 
@@ -183,6 +181,11 @@ class Driver:
             self.last = now = time()
             self.perform(self.conversation.answered(ticket, outcomes, now))
             self.eased()
+        else:
+            for outcome in outcomes:  # one that holds something (a file, a thread) must let go of it
+                abandon = getattr(outcome, "abandon", None)
+                if abandon is not None:
+                    abandon()
 
     @property
     def is_open(self) -> bool:

@@ -51,6 +51,8 @@ class Limits:
     chunk_kept: int = 1024
     # A call that has no answer by then is refused; its thread is left behind.
     call: float = 10.0
+    # A hosted application must have begun its answer by then; gunicorn's and PHP's habit.
+    answer: float = 30.0
     # Threads for services that may block.
     workers: int = 32
     # Calls that may wait for a free worker, all connections together.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from time import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -25,7 +25,7 @@ INBOX = 64
 class StreamSession:
     """The `Session` of one stream."""
 
-    __slots__ = ("_ended", "_inbox", "_loop", "_stream", "_waiter", "_woken", "about")
+    __slots__ = ("_ended", "_inbox", "_loop", "_lost", "_stream", "_waiter", "_woken", "about")
 
     def __init__(self, stream: Stream, about: Mapping[str, Any]) -> None:
         self._stream = stream
@@ -33,7 +33,8 @@ class StreamSession:
         self._inbox: deque[bytes] = deque()
         self._ended = False
         self._woken = False
-        self._loop = asyncio.get_running_loop()
+        self._lost: Callable[[], object] | None = None
+        self._loop = stream.staff.loop  # asking for the running one is a system call before Python 3.12
         self._waiter: asyncio.Future[None] | None = None
 
     @property
@@ -64,8 +65,19 @@ class StreamSession:
             self._stream.eased()
         return frame
 
-    async def send(self, data: bytes) -> None:
+    async def send(self, data: Any) -> None:
         """Send `data` as one frame; wait while the peer does not read.
+
+        Raises: ConnectionError when the peer is gone.
+        """
+        self.say(data)
+        if self._stream.choked:
+            await self._stream.writable()
+        else:
+            await asyncio.sleep(0)  # a service that only sends must not keep the loop from everybody else
+
+    def say(self, data: Any) -> None:
+        """The same without waiting.
 
         Raises: ConnectionError when the peer is gone.
         """
@@ -74,10 +86,14 @@ class StreamSession:
             raise ConnectionResetError(f"{stream.peer} is gone")
         stream.last = now = time()
         stream.perform(stream.conversation.said(data, now))
-        if stream.choked:
-            await stream.writable()
-        else:
-            await asyncio.sleep(0)  # a service that only sends must not keep the loop from everybody else
+
+    def answer(self, answer: Any) -> None:
+        """Say `answer` as the whole of it; the session is over with that.
+
+        Raises: ConnectionError when the peer is gone.
+        """
+        self._ended = True
+        self._stream.answer_session(self, answer)
 
     async def close(self) -> None:
         """End the connection after what was sent (FIN)."""
@@ -97,7 +113,19 @@ class StreamSession:
         """Notice within `seconds` that the peer vanished without a word; silence alone is no reason to hang up."""
         self._stream.watch(seconds)
 
+    def when_gone(self, tell: Callable[[], object]) -> None:
+        """Have `tell` called in the loop if the connection is lost before the session is over."""
+        self._lost = tell
+        if not self._stream.is_open:
+            self._loop.call_soon(tell)
+
     # -- what the driver tells it
+
+    def lost(self) -> None:
+        """The connection is no more."""
+        self.tell(b"")
+        if self._lost is not None:
+            self._lost()
 
     def tell(self, frame: bytes) -> None:
         """Hand over one frame; b"" is the end of the stream."""

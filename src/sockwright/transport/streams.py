@@ -42,6 +42,7 @@ from sockwright.transport.limits import RESET_ON_CLOSE
 from sockwright.transport.pipe import Outlet, Pipe, between
 from sockwright.transport.sending import KEPT, Sending, read_at, trouble_of
 from sockwright.transport.sessions import StreamSession
+from sockwright.transport.tally import Counts
 
 if TYPE_CHECKING:
     from sockwright.transport.doors import StreamServer
@@ -239,7 +240,7 @@ class Stream(Driver, asyncio.Protocol):
             if pipe is not None:
                 pipe.close()
         if self._session is not None:
-            self._session.tell(b"")
+            self._session.lost()
         if self._sending is not None:
             self.sent -= self._sending.close()
         self._release_writer()
@@ -585,6 +586,16 @@ class Stream(Driver, asyncio.Protocol):
             if self.is_open:
                 self.last = now = time()
                 self.perform(self.conversation.session_ended(refusal, now))
+                self.eased()
+
+    def answer_session(self, session: StreamSession, answer: object) -> None:
+        """Let `session` say its whole answer, and be over."""
+        if self._session is not session or not self.is_open:
+            raise ConnectionResetError(f"{self.peer} is gone")
+        self._session = None
+        self.last = now = time()
+        self.perform(self.conversation.said(answer, now))
+        self.eased()
 
     def tell(self, data: bytes) -> None:
         if self._session is not None:
@@ -708,9 +719,14 @@ class Stream(Driver, asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
-    def record_end(self) -> None:
+    @property
+    def counts(self) -> Counts:
         both = self.exchanges
-        counts = (self.received, self.received_chunks + both, self.sent, self.sent_chunks + both)
+        return Counts(self.received, self.received_chunks + both, self.sent, self.sent_chunks + both)
+
+    def record_end(self) -> None:
+        counts = self.counts
+        self.server.past.add(counts)
         ended = Ended(self._who, self._how or ERROR, self._reason, *counts)
         self.journal.append((ENDED, self.number, time(), ended, 0))
 

@@ -46,6 +46,7 @@ from sockwright.journal.records import (
 from sockwright.transport.doors import StreamServer, tls_hint
 from sockwright.transport.limits import RESET_ON_CLOSE
 from sockwright.transport.pipe import Outlet, Pipe
+from sockwright.transport.tally import Counts
 
 # The target must answer within so many seconds; a person waits no longer without a word.
 DIAL_WAIT = 5.0
@@ -475,11 +476,17 @@ class Relay:
             self._is_recognised = True
             self.server.journal.append((NOTE, self.number, time(), (SPEAKS, {"protocol": name}), 0))
 
-    def _record_end(self) -> None:
+    @property
+    def counts(self) -> Counts:
         near, far = self.near, self.far
+        return Counts(near.size, near.chunks, far.size, far.chunks)
+
+    def _record_end(self) -> None:
         if not self._is_recognised:
             self._recognise()
-        ended = Ended(self._who, self._how or ERROR, self._reason, near.size, near.chunks, far.size, far.chunks)
+        counts = self.counts
+        self.server.past.add(counts)
+        ended = Ended(self._who, self._how or ERROR, self._reason, *counts)
         now = time()
         self.server.journal.append((ENDED, self.number, now, ended, 0))
         if self.server.tape is not None:

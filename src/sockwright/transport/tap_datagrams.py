@@ -34,6 +34,7 @@ from sockwright.journal.records import (
 from sockwright.transport.driver import Journal
 from sockwright.transport.limits import DATAGRAMS_PER_TURN, LARGEST_DATAGRAM, SWEEP, Limits
 from sockwright.transport.pipe import DatagramPipe
+from sockwright.transport.tally import Counted, Counts, Tally
 
 Tape = Callable[[Sequence[Record]], Any]
 _SOON_GONE = (BlockingIOError, InterruptedError)
@@ -145,11 +146,16 @@ class Session:
         if self.server.tape is not None:
             self.server.tape([(kind, self.number, now, data, len(data))])
 
+    @property
+    def counts(self) -> Counts:
+        return Counts(self.received, self.received_count, self.sent, self.sent_count)
+
     def end(self, who: str, how: str, reason: str) -> None:
         """Close the socket and write the end into the journal."""
         self.over = True
         now = time()
-        counts = (self.received, self.received_count, self.sent, self.sent_count)
+        counts = self.counts
+        self.server.past.add(counts)
         ended = Ended(who, ERROR if self._refused else how, reason, *counts)
         self.server.journal.append((ENDED, self.number, now, ended, 0))
         if self.server.tape is not None:
@@ -178,6 +184,7 @@ class DatagramTap:
         self.limits = limits
         self.tape = tape
         self.total = 0
+        self.past = Tally()
         self.plan: Plan | None = None
         self.sessions: dict[Any, Session] = {}
         self._trouble = trouble
@@ -215,6 +222,11 @@ class DatagramTap:
     def addresses(self) -> list[Peer]:
         """Where we listen."""
         return [Peer(*sock.getsockname()[:2]) for sock in self._sockets]
+
+    @property
+    def connections(self) -> Sequence[Counted]:
+        """The sessions that there are. For any thread."""
+        return list(self.sessions.values())
 
     def bend(self, plan: Plan | None) -> int:
         """Set the faults, for who comes and for who is here; return how many sessions that changed at once."""

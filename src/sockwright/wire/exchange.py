@@ -6,6 +6,7 @@ connection stays, and what the Date is, are the conversation's business.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -38,6 +39,7 @@ class Request:
     `captured` is what the route's pattern caught, decoded. `whole` is false while content is still to come, which
     only handlers and sessions of an `early` route get to see; where the peer broke off in the middle it stays so.
     `now` is when it was read (seconds since the epoch), the same for all that was read in one turn; 0: nobody says.
+    `spooled` is what the route's own `spool` took of content that was too much for `content`, which is empty then.
     """
 
     # Most requests have none of these; an instance gets them only where it does, since one is made for every message.
@@ -46,6 +48,7 @@ class Request:
     whole = True
     secure = False
     now = 0.0
+    spooled: Any = None
 
     def __init__(self, head: RequestHead, peer: Peer = NOBODY, captured: Mapping[str, str] = NOTHING_CAPTURED) -> None:
         self.head = head
@@ -202,12 +205,26 @@ class Response:
         self._take(content, status, lines, length)
 
     @classmethod
-    def ready(cls, content: bytes, lines: bytes, status: int = 200) -> Response:
+    def ready(cls, content: bytes, lines: bytes, status: int = 200, length: int | None = None) -> Response:
         """Return a response whose field lines were written before: the `lines` of another one, for a new content."""
         made = cls.__new__(cls)
         made.parts = ()
-        made._take(content, status, lines, len(content))
+        made._take(content, status, lines, len(content) if length is None else length)
         return made
+
+    @classmethod
+    def with_file(cls, part: FilePart, lines: bytes, status: int = 200) -> Response:
+        """Return the same with a file's part for its content."""
+        made = cls.__new__(cls)
+        made.parts = (part,)
+        made._take(b"", status, lines, part.count)
+        return made
+
+    def abandon(self) -> None:
+        """Close what the answer holds, where nobody will send it."""
+        for part in self.parts:
+            if isinstance(part, FilePart):
+                os.close(part.file)
 
     def _take(self, content: bytes, status: int, lines: bytes, length: int) -> None:
         self.content = content
@@ -221,6 +238,25 @@ class Response:
 
     def __repr__(self) -> str:
         return f"<Response {self.status}, {self.length} B>"
+
+
+class Beginning(Response):
+    """A head, and perhaps the first content, of an answer whose rest comes piece by piece.
+
+    `promised` is the length of the whole in bytes, None where nobody knows it yet.
+    """
+
+    __slots__ = ("promised",)
+    promised: int | None
+
+    @classmethod
+    def of(cls, content: bytes, lines: bytes, status: int, promised: int | None) -> Beginning:
+        """Return a beginning whose field lines were written before."""
+        made = cls.__new__(cls)
+        made.parts = ()
+        made.content, made.lines, made.status, made.length, made.whole = content, lines, status, len(content), b""
+        made.promised = promised
+        return made
 
 
 # Told by the content or by the conversation; a second one would break the message.

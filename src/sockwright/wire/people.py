@@ -4,6 +4,8 @@
     {"id": 7, "name": "Ann", "age": 30, "connected": 2}                       the answer
     {"event": "join", "id": 8, "name": "Bob", "age": 41, "connected": 3}      to those who follow; also "leave"
 
+    {"follow": true, "beat": 2}          a wish of one who has come; see `Wish`
+
 A line of one word asks for something: `who` (who is there), `follow`, `unfollow`, `beat` (I am still here), `leave`.
 A JSON object needs no end of line: programs send their user in one go and wait.
 """
@@ -26,6 +28,9 @@ LONGEST_NAME = 64
 OLDEST = 150
 LONGEST = 4096
 COMMANDS = ("who", "follow", "unfollow", "beat", "leave")
+
+# A pickle of protocol 2 and later (PEP 307) begins with this byte; no UTF-8 does.
+PICKLE = b"\x80"
 
 _AGE = re.compile(r"[+-]?[0-9]{1,9}")
 _object_at = json.JSONDecoder().raw_decode
@@ -67,6 +72,15 @@ class Hello:
     beat: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What one wants who has said already who it is: a client that does not know yet whether this is our `people` says
+    its user first, and nothing else, since a server of somebody else's may take a name and an age alone."""
+
+    follow: bool | None = None
+    beat: float | None = None
+
+
 def _short(value: object) -> str:
     return visible(repr(value), 60)
 
@@ -88,7 +102,10 @@ class Reader:
         messages: list[bytes] = []
         while data:
             line, end, rest = data.partition(b"\n")
-            if end:
+            if data[:1] == PICKLE:  # no text begins so; what looks like lines in it is none, and no end will come
+                messages.append(data)
+                rest = b""
+            elif end:
                 messages.append(line.removesuffix(b"\r"))
             elif (size := _object_size(data)) > 0:
                 messages.append(data[:size])
@@ -120,11 +137,16 @@ def _object_size(data: bytes) -> int:
     return len(text[:end].encode())
 
 
-def read_message(message: bytes) -> Hello | str:
-    """Return what a message says: who comes, or one of the commands.
+def read_message(message: bytes) -> Hello | Wish | str:
+    """Return what a message says: who comes, what one wants, or one of the commands.
 
     Raises: ServiceError with what is wrong and how it is written.
     """
+    if message[:1] == PICKLE:
+        raise ServiceError(
+            "this looks like pickle, which is never read; send JSON (sockwright explain pickle says why)",
+            code=400,
+        )
     try:
         text = message.decode().strip()
     except UnicodeDecodeError as wrong:
@@ -147,13 +169,15 @@ def read_message(message: bytes) -> Hello | str:
     return Hello(User(name.strip(), int(age)))
 
 
-def _hello(said: Mapping[str, Any]) -> Hello:
-    for name in ("name", "age"):
-        if name not in said:
-            raise ServiceError(f"{name!r} is missing")
+def _hello(said: Mapping[str, Any]) -> Hello | Wish:
     beat = said.get("beat", 0)
     if type(beat) not in (int, float) or not 0 <= beat <= 60:
         raise ServiceError(f"'beat' is a number of seconds up to 60, and {_short(beat)} came")
+    if not said.keys() & {"name", "age"} and said.keys() & {"follow", "beat"}:
+        return Wish(said["follow"] is True if "follow" in said else None, float(beat) if "beat" in said else None)
+    for name in ("name", "age"):
+        if name not in said:
+            raise ServiceError(f"{name!r} is missing")
     # What else a program's User has is its own business.
     return Hello(User(said["name"], said["age"]), said.get("follow") is True, float(beat))
 

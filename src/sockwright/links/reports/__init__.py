@@ -7,9 +7,12 @@ harmless by each report in its own way: escaped for a terminal, XML, HTML or a s
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from msgspec import Struct, field
+
+from sockwright.links.local import path_of
 from sockwright.links.page import Link
 from sockwright.links.policy import FAILING
 from sockwright.links.verdict import Verdict
@@ -18,8 +21,7 @@ if TYPE_CHECKING:
     from sockwright.links.crawler import Crawler
 
 
-@dataclass(slots=True)
-class Summary:
+class Summary(Struct):
     """The run as a whole."""
 
     pages: int = 0
@@ -47,6 +49,26 @@ class Reporter(Protocol):
         """Be told that it is over."""
 
 
+def some(count: int, what: str) -> str:
+    """Return a number of things in words."""
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
+def named_from_here(page: str) -> str:
+    """Return the page as a person calls it: a file below where we are by its path, anything else by its URL."""
+    if page.startswith("file:") and (path := path_of(page)) is not None:
+        try:
+            return path.relative_to(Path.cwd()).as_posix()
+        except ValueError:
+            pass
+    return page
+
+
+def target_of(link: Link) -> str:
+    """Return where a link leads as a person calls it: between files as it is written, else its URL."""
+    return link.raw if not link.url or link.url.startswith("file:") else link.url
+
+
 class Reports:
     """Several reports as one."""
 
@@ -66,5 +88,5 @@ class Reports:
             reporter.progress(crawler)
 
     def finish(self, summary: Summary) -> None:
-        for reporter in self._reporters:
+        for reporter in reversed(self._reporters):  # the first one writes to a pipe, whose reader may be gone
             reporter.finish(summary)

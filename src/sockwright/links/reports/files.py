@@ -11,7 +11,7 @@ from typing import IO
 from sockwright.errors import ConfigError
 from sockwright.links.page import Link
 from sockwright.links.policy import CLASSES, FAILING
-from sockwright.links.reports import Reporter, Summary
+from sockwright.links.reports import Reporter, Summary, some
 from sockwright.links.verdict import Verdict
 
 ENDINGS = {".xml": "junit", ".csv": "csv", ".sarif": "sarif", ".html": "html", ".htm": "html", ".jsonl": "lines"}
@@ -114,4 +114,5 @@ class Findings:
 def in_words(summary: Summary) -> str:
     """Return the summary as a sentence."""
     kinds = ", ".join(f"{summary.classes[kind]} {kind}" for kind in CLASSES if summary.classes.get(kind))
-    return f"{summary.links} links on {summary.pages} pages, {summary.urls} URLs: {kinds or 'nothing to check'}"
+    found = (some(summary.links, "link"), some(summary.pages, "page"), some(summary.urls, "URL"))
+    return f"{found[0]} on {found[1]}, {found[2]}: {kinds or 'nothing to check'}"

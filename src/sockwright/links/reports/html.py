@@ -7,7 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from sockwright.links.page import Link
-from sockwright.links.reports import Summary
+from sockwright.links.reports import Summary, named_from_here, some, target_of
 from sockwright.links.reports.files import Findings, in_words
 from sockwright.links.verdict import WORKS, Verdict
 from sockwright.wire.visible import visible
@@ -46,13 +46,13 @@ class HtmlReport:
             '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">',
             f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
             '<meta name="viewport" content="width=device-width"><meta name="referrer" content="no-referrer">',
-            f"<title>{summary.failed} links failed</title><style>{_STYLE}</style></head><body>",
-            f"<h1>{summary.failed or 'No'} failing links</h1><p>{escape(in_words(summary))};",
-            f" {summary.requests} requests in {summary.seconds:.1f} s.</p>",
+            f"<title>{some(summary.failed, 'failing link')}</title><style>{_STYLE}</style></head><body>",
+            f"<h1>{some(summary.failed, 'failing link') if summary.failed else 'No failing links'}</h1>",
+            f"<p>{escape(in_words(summary))}; {some(summary.requests, 'request')} in {summary.seconds:.1f} s.</p>",
         ]
         parts += [f'<p class="warn">Limit reached: {_text(limit)}</p>' for limit in summary.limits]
         for page, found in self._findings.sorted():
-            parts.append(f"<h2>{_anchor(page) if page else 'What was to be checked'}</h2><table>")
+            parts.append(f"<h2>{_anchor(named_from_here(page)) if page else 'What was to be checked'}</h2><table>")
             parts += [self._row(link, verdict) for link, verdict in found]
             parts.append("</table>")
         if self._findings.more:
@@ -68,7 +68,7 @@ class HtmlReport:
         hint = f"<br>{_text(verdict.hint)}" if verdict.hint and verdict.hint != verdict.reason else ""
         return (
             f'<tr><td class="at">{link.line}:{link.column}</td><td class="kind {style}">{verdict.kind}</td>'
-            f"<td>{_anchor(link.url or link.raw)}{text}</td><td>{_text(verdict.reason)}{hint}</td></tr>"
+            f"<td>{_anchor(target_of(link))}{text}</td><td>{_text(verdict.reason)}{hint}</td></tr>"
         )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from xml.sax.saxutils import quoteattr
 
 from sockwright.links.page import Link
-from sockwright.links.reports import Summary
+from sockwright.links.reports import Summary, named_from_here
 from sockwright.links.reports.files import Draft
 from sockwright.links.verdict import WORKS, Verdict
 
@@ -36,7 +36,7 @@ class JUnitReport:
 
     def link(self, page: str, link: Link, verdict: Verdict) -> None:
         name = f"{link.line}:{link.column} {link.url or link.raw}"
-        head = f"<testcase classname={_attribute(page or 'inputs')} name={_attribute(name)}"
+        head = f"<testcase classname={_attribute(named_from_here(page) or 'inputs')} name={_attribute(name)}"
         if verdict.kind in self._failing:
             self._failed += 1
             words = _attribute(f"{verdict.kind}: {verdict.reason}")

@@ -20,7 +20,7 @@ _WILD = re.compile("[\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069
 _NO_REDIRECTS: list[str] = []
 
 
-class LinkRecord(msgspec.Struct, omit_defaults=True, rename={"kind": "class"}):
+class LinkRecord(msgspec.Struct, omit_defaults=True, gc=False, rename={"kind": "class"}):
     """What is said of a link. A struct, as it is filled and encoded in a third of a dict's time."""
 
     url: str

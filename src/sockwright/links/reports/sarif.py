@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import msgspec
 
 from sockwright import __version__
-from sockwright.links.local import path_of
 from sockwright.links.page import Link
 from sockwright.links.policy import CLASSES
-from sockwright.links.reports import Summary
+from sockwright.links.reports import Summary, named_from_here
 from sockwright.links.reports.files import Findings, in_words
 from sockwright.links.verdict import WORKS, Verdict
 from sockwright.wire.visible import visible
@@ -70,9 +69,5 @@ class SarifReport:
 
 def _uri(page: str) -> str:
     """Return a page's URI; a file below where we are is named from there, as code hosts want it."""
-    if page.startswith("file:") and (path := path_of(page)) is not None:
-        try:
-            return path.relative_to(Path.cwd()).as_posix()
-        except ValueError:
-            pass
-    return page or "inputs"
+    named = named_from_here(page)
+    return (named if named == page else quote(named)) or "inputs"

@@ -8,7 +8,7 @@ from typing import IO, TYPE_CHECKING
 
 from sockwright.links.page import Link
 from sockwright.links.policy import CLASSES, FAILING
-from sockwright.links.reports import Summary
+from sockwright.links.reports import Summary, named_from_here, some, target_of
 from sockwright.links.verdict import Verdict
 from sockwright.wire.visible import visible
 
@@ -86,20 +86,26 @@ class TerminalReport:
             self._remarks.write("\r\x1b[K")
             self._remarks.flush()
         for page, found in self._found.items():
-            self._write(self._paint("1", visible(page, 300)))
-            for link, verdict in sorted(found, key=lambda one: (one[0].line, one[0].column)):
-                self._one(link, verdict)
+            self._write(self._paint("1", visible(named_from_here(page), 300)))
+            found.sort(key=lambda one: (one[0].line, one[0].column))
+            widths = (
+                max(len(f"{link.line}:{link.column}") for link, _ in found),
+                max(len(verdict.kind) for _, verdict in found),
+            )
+            for link, verdict in found:
+                self._one(link, verdict, *widths)
             if page in self._more:
                 self._write(f"  and {self._more[page]} more on this page")
         if "" in self._more:
-            self._write(f"and {self._more['']} more links on further pages (--json, --html or --csv tell them all)")
+            self._write(f"and {self._more['']} more links on further pages (--json and --report tell them all)")
         self._sum(summary)
 
-    def _one(self, link: Link, verdict: Verdict) -> None:
-        kind = self._paint(_PAINT.get(verdict.kind, "0"), verdict.kind)
-        target = visible(link.url or link.raw, 300)
+    def _one(self, link: Link, verdict: Verdict, place_width: int, kind_width: int) -> None:
+        place = f"{link.line}:{link.column}".ljust(place_width)
+        kind = self._paint(_PAINT.get(verdict.kind, "0"), verdict.kind.ljust(kind_width))
+        target = visible(target_of(link), 300)
         text = f'  "{visible(" ".join(link.text.split()), 60)}"' if link.text.strip() else ""
-        self._write(f"  {link.line}:{link.column}  {kind}  {target}{text}")
+        self._write(f"  {place}  {kind}  {target}{text}")
         self._write(f"      {visible(verdict.reason, 300)}")
         for hop in verdict.redirects[:-1]:
             self._write(f"      by way of {visible(hop, 300)}")
@@ -112,11 +118,12 @@ class TerminalReport:
             self._write(self._paint("33", f"limit: {visible(limit, 300)}{times}"))
         kinds = ", ".join(f"{summary.classes[kind]} {kind}" for kind in CLASSES if summary.classes.get(kind))
         self._write(
-            f"{summary.links} links on {summary.pages} pages, {summary.urls} URLs, {summary.requests} requests"
+            f"{some(summary.links, 'link')} on {some(summary.pages, 'page')}, {some(summary.urls, 'URL')},"
+            f" {some(summary.requests, 'request')}"
             f" in {summary.seconds:.1f} s: {kinds or 'nothing to check'}"
         )
         for what, count in self._hints.items():
-            self._write(f"{count} {what} (--verbose shows them)")
+            self._write(f"{count} {what} (--verbose shows {'it' if count == 1 else 'them'})")
 
     def _paint(self, code: str, text: str) -> str:
         return f"\x1b[{code}m{text}\x1b[0m" if self._colour else text
