@@ -108,10 +108,11 @@ class Service:
         Raises: ServiceError (code 400 or 422) saying which parameter does not fit and why.
         """
         if arguments.line is not None:
-            return self._from_line(arguments.line), {}
+            return self.fit_line(arguments.line), {}
         return self._from_values(arguments)
 
-    def _from_line(self, line: bytes) -> Sequence[Any]:
+    def fit_line(self, line: bytes) -> Sequence[Any]:
+        """Return the arguments that one uncut line makes. Raises: ServiceError, as `fit`."""
         if len(self.parameters) == 1:
             only = self.parameters[0]
             if only.type is bytes:
@@ -196,8 +197,10 @@ def _from_text(text: str, parameter: _Parameter) -> Any:
     wanted = parameter.type
     if wanted is str or wanted is Any:
         return text
-    origin = typing.get_origin(wanted) or wanted
     stripped = text.strip()
+    if wanted is int or wanted is float or wanted is bool:  # the commonest: no need to ask for their origin
+        return _convert(stripped, parameter, textual=True)
+    origin = typing.get_origin(wanted) or wanted
     if origin in (list, tuple, set, frozenset, Sequence, Iterable) and not stripped.startswith("["):
         return _convert(_words(text), parameter, textual=True)
     if isinstance(origin, type) and issubclass(origin, bool | int | float | str):

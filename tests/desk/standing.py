@@ -115,6 +115,9 @@ def watching(here: Standing, after: int | None = None, **fields: str) -> Iterato
         connection.request("GET", path, headers={"Authorization": f"Bearer {here.token}", **fields})
         answer = connection.getresponse()
         assert answer.status == 200, answer.read()
+        # What happens from here on is told: these words come once the feed follows.
+        assert answer.readline() == b"retry: 1000\n"
+        assert answer.readline().startswith(b": ")
         yield Viewer(answer)
     finally:
         connection.close()

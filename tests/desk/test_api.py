@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 from tests.desk.standing import WAIT, Standing, standing, watching
 
@@ -504,6 +505,45 @@ def test_the_description_is_valid_and_names_all_there_is(here: Standing) -> None
             text = json.dumps(operation)
             named = {part.partition('"')[0] for part in text.split("#/components/schemas/")[1:]}
             assert named <= known, (method, path)
+
+
+def test_what_is_answered_is_what_the_description_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOCKWRIGHT_HOME", str(tmp_path))
+    with standing() as here:
+        at = here.bench.serve("tcp://:0", "echo")
+        for scheme, name in (("tcp", "people"), ("tcp", "codebook"), ("smtp", "mailsink"), ("http", "hello")):
+            here.bench.serve(f"{scheme}://:0", name)
+        here.at = next(one.endpoint for one in here.bench.workbench.listening if one.name == "mailsink")  # type: ignore[attr-defined]
+        here.say(at, b"hello")
+        _sent(here, html="<b>x</b>", files={"a.html": b"x"})
+        number = here.get("/api/connections")["connections"][-1]["number"]
+        told = here.get("/api/openapi.json")
+        paths = {
+            "state": "state",
+            "events": "events?after=0",
+            "connections": "connections",
+            "connections/{number}": f"connections/{number}",
+            "connections/{number}/anatomy": f"connections/{number + 1}/anatomy",
+            "connections/{number}/composed": f"connections/{number}/composed",
+            "connections/{number}/copy": f"connections/{number}/copy",
+            "people": "people",
+            "books": "books",
+            "books/{name}": "books/sample",
+            "mails": "mails",
+            "mails/refused": "mails/refused",
+            "mails/{number}": "mails/1",
+            "mails/{number}/html": "mails/1/html",
+            "links": "links",
+            "faults": "faults",
+        }
+        for path, asked in paths.items():
+            schema = told["paths"][f"/api/{path}"]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+            whole = {**schema, "components": told["components"]}
+            Draft202012Validator(whole).validate(here.get(f"/api/{asked}"))
+        gets = {path for path, methods in told["paths"].items() if "get" in methods}
+        files = {"/api/books/{name}/export", "/api/mails/{number}/source", "/api/mails/{number}/attachments/{index}"}
+        others = {"/api/events/stream", "/api/openapi.json", "/api/links/{id}"}
+        assert gets == {f"/api/{path}" for path in paths} | files | others, "each is looked at, or known not to be"
 
 
 def test_a_write_that_is_no_json_or_too_much_is_refused(here: Standing) -> None:

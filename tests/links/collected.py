@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from sockwright.links.asking import Limits
-from sockwright.links.crawler import Bounds
 from sockwright.links.fetcher import Settings
 from sockwright.links.inputs import inputs_of, root_of
 from sockwright.links.page import Link
 from sockwright.links.reports import Summary
 from sockwright.links.run import Options, check
+from sockwright.links.terms import Bounds
 from sockwright.links.verdict import Verdict
 
 if TYPE_CHECKING:

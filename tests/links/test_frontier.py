@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from sockwright.links.frontier import START, Frontier, State
+from sockwright.links.courtesy import START, State
+from sockwright.links.frontier import Frontier
 from sockwright.links.policy import Sign
 
 # What a host does with an item asked at `now`: (seconds it takes, sign, Retry-After, may it be tried again)

@@ -44,6 +44,40 @@ def test_each_line_is_answered_wherever_the_reads_were_cut() -> None:
         assert b"".join(part for part in out if isinstance(part, bytes)) == b"2\n4\n60\n"
 
 
+def test_all_frames_of_one_read_are_answered_with_one_write_whatever_the_framing() -> None:
+    for frame, said, answers in (
+        ("line", b"1\n2\r\nx\n3\n4", b"2\n4\nerror: 'n' wants int, and 'x' does not fit"),
+        ("crlf", b"1\r\n2\r\n3\r\n4", b"2\r\n4\r\n6\r\n"),
+        ("len2", b"\0\x011\0\x012\0\x014\0", b"\0\x012\0\x014\0\x018"),
+    ):
+        (one,) = talk(double, frame).feed(said, 0.0)
+        assert isinstance(one, bytes)
+        assert one.startswith(answers)
+
+
+def test_of_several_lines_one_that_fails_is_noted_and_the_others_answered() -> None:
+    @service(blocking=False)
+    def picky(text: str) -> str:
+        if text == "b":
+            raise ValueError(text)
+        return text.upper()
+
+    note, said = talk(picky).feed(b"a\nb\nc\nd", 0.0)
+    assert isinstance(note, Note)
+    assert said == b"A\nerror: the service failed: ValueError: b\nC\n"
+
+
+def test_an_answer_too_long_for_its_framing_does_not_take_those_before_it_along() -> None:
+    @service(blocking=False)
+    def long(n: int) -> str:
+        return "x" * n
+
+    first, note, close, *_ = talk(long, "len2").feed(b"\0\x013\0\x0570000", 0.0)
+    assert first == b"\0\x03xxx"
+    assert isinstance(note, Note)
+    assert isinstance(close, Close)
+
+
 def test_the_last_line_needs_no_end() -> None:
     conversation = talk(double)
     assert list(conversation.feed(b"21", 0.0)) == []

@@ -155,10 +155,10 @@ def _options(inputs: tuple[str, ...], flags: dict[str, Any]) -> Options:
 
     from sockwright.errors import ConfigError
     from sockwright.links.asking import USER_AGENT, Limits
-    from sockwright.links.crawler import Bounds
     from sockwright.links.fetcher import Settings
     from sockwright.links.inputs import root_of, url_text
     from sockwright.links.run import Options
+    from sockwright.links.terms import Bounds
 
     limits = Limits()
     total = limits.total if flags["timeout"] is None else flags["timeout"]

@@ -18,11 +18,10 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from sockwright.console.changes import TICK, Changes
 from sockwright.console.desk import Desk
 from sockwright.console.traffic import Traffic
-from sockwright.errors import ConfigError, ServiceError
 from sockwright.journal.batch import Batch
-from sockwright.stores.mailbox import Query
 
 # Events and bytes that are kept for who comes back; a page that was away for longer looks anew.
 KEPT = 4_000
@@ -31,13 +30,8 @@ KEPT_BYTES = 8 << 20
 PAGE = 500
 # For how long the journal is followed after the last look (seconds): a page that reloads misses nothing.
 LINGER = 60.0
-# Between two looks at counters and mailbox (seconds), and at what changes seldom.
-TICK = 0.25
-SLOW_TICK = 1.0
 # Batches that wait for the feed's thread: 2 s of a writer in a hurry. Above it the oldest go, and pages look anew.
 WAITING = 256
-# New mails that are told one by one.
-MAILS = 20
 
 
 class Event(NamedTuple):
@@ -57,10 +51,16 @@ def sse(number: int, kind: str, data: Any) -> bytes:
 class Feed:
     """The events of one console; for every thread. `listeners` are called in the feed's when there are new ones."""
 
-    def __init__(self, desk: Desk, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        trouble: Callable[[str], None] = lambda text: None,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.listeners: list[Callable[[], None]] = []
         self.viewers = 0  # streams that are open
         self._desk = desk
+        self._trouble = trouble
         self._now = now
         self._traffic = Traffic(desk.journal, desk.live)
         self._turn = threading.Condition()
@@ -188,10 +188,13 @@ class Feed:
                     held.callback(desk.people.watch(self._hear_people))
                 if desk.books is not None:
                     held.callback(desk.books.watch(self._hear_books))
-                watch = _Watch(desk)
+                changes = Changes(desk)
                 began.set()
-                while self._round(watch):
+                while self._round(changes):
                     pass
+        except Exception as failed:  # noqa: BLE001 - the bench goes on, and who looks again begins anew
+            self._trouble(f"the console's events failed: {type(failed).__name__}: {failed}")
+            self._forget()
         finally:
             began.set()
             with self._turn:
@@ -203,7 +206,7 @@ class Feed:
     def _hear_books(self, name: str) -> None:
         self._books_changed.add(name)
 
-    def _round(self, watch: _Watch) -> bool:
+    def _round(self, changes: Changes) -> bool:
         """Wait for something to tell, and tell it; tell whether to go on."""
         with self._turn:
             if not self._batches and not self._closed:
@@ -225,12 +228,12 @@ class Feed:
         told += [("connection", row) for row in self._traffic.due(now)]
         if self._people_changed:
             self._people_changed = False
-            told += watch.people()
+            told += changes.people()
         while self._books_changed:
-            told += watch.book(self._books_changed.pop())
-        told += watch.tick(now, mail=self._mail_changed)
+            told += changes.book(self._books_changed.pop())
+        told += changes.tick(now, mail=self._mail_changed)
         self._mail_changed = False
-        if watch.is_slow_tick and self._traffic.skipped:
+        if changes.is_slow_tick and self._traffic.skipped:
             told.append(("skipped", {"count": self._traffic.skipped}))
             self._traffic.skipped = 0
         if told:
@@ -269,83 +272,3 @@ class Feed:
     def _call_listeners(self) -> None:
         for listener in self.listeners:
             listener()
-
-
-class _Watch:
-    """What is looked at again and again, and told where it has changed."""
-
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
-        self._people = {one["id"]: one for one in self._everybody()}
-        self._totals = {one["endpoint"]: one for one in desk.traffic()}
-        self._faults = desk.faults()
-        self._fast = self._slow = 0.0
-        self._mail_version = -1
-        self._newest = 0
-        self.is_slow_tick = False
-        if desk.mailbox is not None:
-            self._mail_version = desk.mailbox.version()
-            found = desk.mailbox.find(limit=1)
-            self._newest = found[0].number if found else 0
-
-    def _everybody(self) -> Sequence[dict[str, Any]]:
-        try:
-            return self._desk.people.everybody() if self._desk.people is not None else ()
-        except ServiceError:  # the store is away: nobody knows
-            return ()
-
-    def people(self) -> list[tuple[str, Any]]:
-        """Return who came and who left."""
-        known, self._people = self._people, {one["id"]: one for one in self._everybody()}
-        count = len(self._people)
-        told: list[tuple[str, Any]] = []
-        for event, some, others in (("left", known, self._people), ("joined", self._people, known)):
-            told += [
-                ("people", {"event": event, "person": person, "count": count})
-                for number, person in some.items()
-                if number not in others
-            ]
-        return told
-
-    def book(self, name: str) -> list[tuple[str, Any]]:
-        """Return that a book changed; its size is null where it is gone."""
-        assert self._desk.books is not None
-        try:
-            return [("books", {"name": name, "size": self._desk.books.sizes().get(name)})]
-        except (ServiceError, ConfigError):
-            return []
-
-    def tick(self, now: float, *, mail: bool) -> list[tuple[str, Any]]:
-        """Look at what says nothing of itself, where it is time."""
-        told: list[tuple[str, Any]] = []
-        self.is_slow_tick = now - self._slow >= SLOW_TICK
-        if now - self._fast >= TICK or mail:
-            self._fast = now
-            told += self._mails(forced=mail)
-        if self.is_slow_tick:
-            self._slow = now
-            totals = {one["endpoint"]: one for one in self._desk.traffic()}
-            changed = [one for name, one in totals.items() if one != self._totals.get(name)]
-            self._totals = totals
-            if changed:
-                told.append(("endpoints", changed))
-            faults = self._desk.faults()
-            if faults != self._faults:
-                self._faults = faults
-                told.append(("faults", list(faults)))
-        return told
-
-    def _mails(self, *, forced: bool) -> list[tuple[str, Any]]:
-        mailbox = self._desk.mailbox
-        if mailbox is None:
-            return []
-        version = mailbox.version()
-        if version == self._mail_version and not forced:
-            return []
-        self._mail_version = version
-        new = mailbox.find(Query(after=self._newest), MAILS)
-        count = mailbox.count()
-        if not new:
-            return [("mail", {"event": "removed", "number": None, "count": count})]
-        self._newest = new[0].number
-        return [("mail", {"event": "arrived", "number": one.number, "count": count}) for one in reversed(new)]

@@ -13,7 +13,6 @@ A page is told what the API would answer for it, so it is whole before a line of
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import re
@@ -21,7 +20,6 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from email.utils import quote as quoted_string
-from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote, unquote
 
@@ -35,27 +33,12 @@ from sockwright.console.desk import Desk
 from sockwright.console.door import Door, Verdict
 from sockwright.console.feed import Feed
 from sockwright.console.gate import MAIL_POLICY, Application, Environ, Gate, without
-from sockwright.errors import ConfigError, PeerError, ServiceError
+from sockwright.console.static_files import StaticFiles
+from sockwright.console.visitors import DEBUG, LANGUAGES, language, problem
+from sockwright.errors import ConfigError, ServiceError
 
-STATIC = Path(__file__).parent / "static"
-LANGUAGES = ("en", "ru")
 # How long a browser may believe a chosen language (seconds): a year.
 LANGUAGE_AGE = 365 * 86400
-# What a static file is, by the end of its name; others are not served.
-TYPES: Mapping[str, str] = {
-    ".css": "text/css; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
-    ".mjs": "text/javascript; charset=utf-8",
-    ".json": "application/json",
-    ".svg": "image/svg+xml",
-    ".png": "image/png",
-    ".ico": "image/x-icon",
-    ".webmanifest": "application/manifest+json",
-    ".woff2": "font/woff2",
-    ".txt": "text/plain; charset=utf-8",
-}
-# Set to anything, mistakes of ours are told with where they happened.
-DEBUG = "SOCKWRIGHT_DEBUG"
 HTML = "text/html; charset=utf-8"
 JSON = "application/json"
 
@@ -122,7 +105,7 @@ class _Root:
         self._desk = desk
         self._feed = feed
         self._table = Table(api.operations())
-        self._files = _Static(STATIC)
+        self._files = StaticFiles()
 
     # -- pages
 
@@ -389,40 +372,6 @@ class _NotAllowed(Exception):
     """The method is none that this path knows."""
 
 
-def problem(wrong: Exception) -> tuple[int, dict[str, str]]:
-    """Return the status and the words for what an operation refused."""
-    match wrong:
-        case ConfigError(cure=cure):
-            return 400, {"what": str(wrong), "cure": cure}
-        case ServiceError(code=code):
-            return code if 400 <= code <= 599 else 422, {"what": str(wrong), "cure": ""}
-        case PeerError():
-            return 502, {"what": str(wrong), "cure": ""}
-        case TimeoutError():
-            return 504, {"what": str(wrong), "cure": ""}
-        case OSError():
-            return 502, {"what": wrong.strerror or str(wrong), "cure": ""}
-    return 500, {"what": f"a mistake in the console itself: {type(wrong).__name__}", "cure": f"{DEBUG}=1 shows where"}
-
-
-def language(environ: Environ) -> str:
-    """Return the language of the page: what was chosen, else what the browser likes best (RFC 9110, 12.5.4)."""
-    for one in str(environ.get("HTTP_COOKIE", "")).split(";"):
-        name, _, value = one.strip().partition("=")
-        if name == "lang" and value in LANGUAGES:
-            return value
-    best, weight = LANGUAGES[0], 0.0
-    for item in str(environ.get("HTTP_ACCEPT_LANGUAGE", "")).split(",")[:20]:
-        tag, _, quality = item.strip().partition(";")
-        try:
-            q = float(quality.partition("=")[2]) if "=" in quality else 1.0
-        except ValueError:
-            continue
-        if tag.lower().partition("-")[0] in LANGUAGES and q > weight:
-            best, weight = tag.lower().partition("-")[0], q
-    return best
-
-
 def _only(rest: Iterable[str]) -> str:
     """Return the one segment behind a page's own, "" without. Raises: ServiceError (404) for more."""
     segments = [segment for segment in rest if segment]
@@ -457,29 +406,3 @@ def _json_of(raw: bytes, kind: str) -> Mapping[str, Any]:
 def _allow(request: Any, *methods: str) -> None:
     if request.method not in methods:
         raise _NotAllowed(frozenset(methods))
-
-
-class _Static:
-    """Files of one folder, read once: they are few, small, and our own."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._held: dict[str, tuple[float, tuple[bytes, str, str]]] = {}
-        self._known = {
-            path.relative_to(folder).as_posix(): path
-            for path in (folder.rglob("*") if folder.is_dir() else ())
-            if path.is_file() and path.suffix in TYPES
-        }
-
-    def find(self, name: str) -> tuple[bytes, str, str] | None:
-        """Return content, type and entity tag. Only names that were found in the folder are known."""
-        path = self._known.get(name)
-        if path is None:
-            return None
-        changed = path.stat().st_mtime
-        held = self._held.get(name)
-        if held is None or held[0] != changed:
-            content = path.read_bytes()
-            tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
-            held = self._held[name] = (changed, (content, TYPES[path.suffix], tag))
-        return held[1]

@@ -12,13 +12,14 @@ from typing import Any
 from sockwright.desk import consoles
 from sockwright.endpoint import parse
 from sockwright.errors import ConfigError, ServiceError
-from sockwright.links.crawler import PAGES_MAX, Bounds, Crawler
+from sockwright.links.crawler import Crawler
 from sockwright.links.inputs import inputs_of
 from sockwright.links.page import Link
 from sockwright.links.policy import FAILING
 from sockwright.links.reports import Summary
 from sockwright.links.run import Options
 from sockwright.links.run import check as run_check
+from sockwright.links.terms import PAGES_MAX, Bounds
 from sockwright.links.verdict import Verdict
 from sockwright.wire.visible import visible
 

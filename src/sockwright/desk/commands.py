@@ -68,13 +68,8 @@ def _udp(name: str, at: Endpoint) -> Try:
     )
     if name != "discard":
         python += "; print(s.recv(65535).decode())"
-    ours = (
-        f"sockwright call {_short(at)} {said}"
-        if name != "discard"
-        else f"sockwright call {_short(at)} {said} --wait 0.5s"
-    )
     return {
-        "sockwright": ours,
+        "sockwright": None if name == "discard" else f"sockwright call {_short(at)} {said}",  # it waits for an answer
         "nc": f"echo {said} | nc -u -w1 {at.host} {at.port}",
         "curl": None,
         "python": _python(python),

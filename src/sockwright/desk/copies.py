@@ -139,7 +139,7 @@ def _copy_http(at: Endpoint, request: Message, form: str) -> str | None:
             if at.tls:
                 words.insert(2, "--insecure")
             command = " ".join(map(shlex.quote, words))
-            return f"{_printf(body)} | {command} @-" if body else command
+            return f"{_printf(body)} | {command}" if body else command
         case "curl":
             parts = [
                 "curl",

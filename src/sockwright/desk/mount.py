@@ -123,7 +123,7 @@ class Console:
         if self._feed is None:
             from sockwright.console.feed import Feed
 
-            self._feed = Feed(self._made_desk())
+            self._feed = Feed(self._made_desk(), self._trouble)
         return self._feed
 
     def tree(self) -> Any:

@@ -145,9 +145,9 @@ class Journal:
         """Return connection `number`, None where memory does not hold it."""
         return self._memory.connection(number)
 
-    def transcript(self, connection: Connection) -> Transcript:
-        """Return what memory holds of the bytes of `connection`."""
-        return self._memory.transcript(connection)
+    def transcript(self, connection: Connection, batches: int = -1) -> Transcript:
+        """Return what memory holds of the bytes of `connection`; with `batches` only what its first ones hold."""
+        return self._memory.transcript(connection, batches)
 
     def forget(self) -> int:
         """Forget in memory what has ended, and all bytes; return how many connections that was. Not in the file."""

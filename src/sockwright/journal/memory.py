@@ -103,9 +103,11 @@ class Memory:
             found = self._live.get(number) or next((one for one in self._past if one.number == number), None)
             return None if found is None else structs.replace(found)
 
-    def transcript(self, connection: Connection) -> Transcript:
+    def transcript(self, connection: Connection, batches: int = -1) -> Transcript:
         with self._lock:
             held = [batch.blob for batch in self._batches if batch.low <= connection.number <= batch.high]
+        if batches >= 0:
+            held = held[:batches]
         return transcript_of(connection, (record for blob in held for record in unpack(blob)))
 
     def records(self) -> list[Record]:

@@ -146,16 +146,16 @@ class Reader:
 
     # -- bytes
 
-    def transcript(self, connection: Connection) -> Transcript:
-        """Return what the file holds of the bytes of `connection`."""
-        return transcript_of(connection, self._records(connection))
+    def transcript(self, connection: Connection, batches: int = -1) -> Transcript:
+        """Return what the file holds of the bytes of `connection`; with `batches` only what its first ones hold."""
+        return transcript_of(connection, self._records(connection, batches))
 
-    def _records(self, connection: Connection) -> Iterator[Record]:
+    def _records(self, connection: Connection, batches: int) -> Iterator[Record]:
         number = connection.number
         last = connection.last_batch or 1 << 62
         rows = self._db.execute(
-            "SELECT id FROM batch WHERE id BETWEEN ? AND ? AND run = ? AND low <= ? AND high >= ?",
-            (connection.first_batch, last, connection.run, number, number),
+            "SELECT id FROM batch WHERE id BETWEEN ? AND ? AND run = ? AND low <= ? AND high >= ? ORDER BY id LIMIT ?",
+            (connection.first_batch, last, connection.run, number, number, batches),
         ).fetchall()
         for (batch,) in rows:
             yield from self._unpack(batch).get(number, ())

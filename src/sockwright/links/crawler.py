@@ -8,17 +8,16 @@ inputs ──▶ pages ──▶ links ──▶ resources ──▶ tasks ─�
 from __future__ import annotations
 
 import time
-from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Protocol
 
-from msgspec import Struct, field, structs
+from msgspec import structs
 
 from sockwright.links.asking import Body
 from sockwright.links.credentials import bare, masked
 from sockwright.links.fetcher import Outcome, Task, origin_of
 from sockwright.links.fragment import DIRECTIVE
+from sockwright.links.handout import Handout
 from sockwright.links.local import Disk, read_file, type_of, url_of
 from sockwright.links.page import Link, Page, read_page, visible_text
 from sockwright.links.policy import REDIRECTS_MAX
@@ -40,68 +39,16 @@ from sockwright.links.resources import (
 from sockwright.links.schemes import check_scheme
 from sockwright.links.scope import Scope, looks_endless
 from sockwright.links.shelf import Shelf
+from sockwright.links.spares import Spares
+from sockwright.links.terms import Bounds, Input, Report, Source, Tally
 from sockwright.links.url import fragment_of
 from sockwright.links.verdict import WORKS, Anchors, Verdict, of_outcome, through, with_fragment
 
-PAGES_MAX = 5_000
-DEPTH_MAX = 20
-RUN_MAX = 600.0  # seconds
-_TASKS_PER_HOST = 1_000  # handed to the source at once; the rest waits here, where it costs less memory
 _UNSETTLED_MAX = 20_000  # URLs without a verdict while there are files left to read
-SPARE_MAX = 16_000_000  # bytes of bodies that are kept in case somebody needs them later
 _PLACE = 20  # bits for the number of a link in its page
 _PLACE_MASK = (1 << _PLACE) - 1
 _STYLES = frozenset({"link[rel=stylesheet]", "css @import"})
 _WEB = ("http://", "https://")
-
-
-class Report(Protocol):
-    """Who is told of links as their verdicts come."""
-
-    def link(self, page: str, link: Link, verdict: Verdict) -> None: ...
-
-    def progress(self, crawler: Crawler) -> None: ...
-
-
-class Source(Protocol):
-    """Where outcomes come from: the fetcher, or workers elsewhere."""
-
-    @property
-    def idle(self) -> bool: ...
-
-    def submit(self, task: Task) -> None: ...
-
-    def step(self, seconds: float) -> list[tuple[Task, Outcome]]: ...
-
-    def drain(self) -> list[Task]: ...
-
-
-class Bounds(Struct, frozen=True):
-    """How far a run goes."""
-
-    recursive: bool = False
-    depth: int = DEPTH_MAX
-    pages: int = PAGES_MAX
-    seconds: float = RUN_MAX
-
-
-class Input(Struct):
-    """Something to begin with: a URL to fetch, a file to read, or what was piped in."""
-
-    url: str  # canonical; file: for files, empty for what was piped in
-    name: str = ""  # as the user wrote it
-    path: Path | None = None
-    content: bytes | None = None
-    content_type: str = ""
-
-
-class Tally(Struct):
-    """What was counted."""
-
-    pages: int = 0
-    links: int = 0
-    classes: dict[str, int] = field(default_factory=dict)
-    told: dict[str, int] = field(default_factory=dict)  # limits that were reached -> how often
 
 
 def _want(fragment: str) -> Body:
@@ -136,10 +83,8 @@ class Crawler:
         self._table = Resources(self._emit)
         self._starts: list[tuple[str, Resource]] = []
         self._shelf = Shelf()
-        self._spare: OrderedDict[str, tuple[bytes, str]] = OrderedDict()  # bodies of URLs that nobody wanted to read
-        self._spared = 0  # bytes of them
-        self._backlog: dict[str, deque[Resource]] = {}
-        self._handed: dict[str, int] = {}  # tasks under way by origin
+        self._spares = Spares()
+        self._handout = Handout(source.submit, self._before_asking)
         self.tally = Tally()
         self.stopped = False  # set from outside, it ends the run at the next turn
 
@@ -168,7 +113,7 @@ class Crawler:
     def abandon(self, reason: str) -> None:
         """Give every URL that has no verdict yet the class `skipped`, for `reason`."""
         self._source.drain()
-        self._backlog.clear()
+        self._handout.clear()
         self._tell(reason)
         for resource in list(self._table.by_url.values()):
             if resource.state != SETTLED:
@@ -360,44 +305,19 @@ class Crawler:
                 self._tell("paths that repeat themselves were taken for a trap")
                 self._table.settle(resource, Verdict("skipped", "its path repeats itself: taken for a trap"))
                 return
-            origin = origin_of(url)
-            if self._handed.get(origin, 0) < _TASKS_PER_HOST:
-                self._hand(resource, origin)
-            else:
-                self._backlog.setdefault(origin, deque()).append(resource)
+            self._handout.give(resource)
         elif url.startswith("file:"):
             self._ask_disk(resource)
         elif self._mail and url.startswith("mailto:"):
-            self._hand(resource, origin_of(url))
+            self._handout.give(resource)
         else:
             self._table.settle(resource, Verdict(*check_scheme(url)))
             self._table.compact(resource)
 
-    def _hand(self, resource: Resource, origin: str) -> None:
+    def _before_asking(self, resource: Resource) -> None:
         if resource.follow > 0 and self.tally.pages >= self._bounds.pages:
             self._tell_pages()
             resource.follow = NEVER  # whether it works is asked all the same
-        task = Task(
-            resource.url,
-            resource.want,
-            exempt=bool(resource.flags & EXEMPT),
-            generation=resource.generation,
-            owner=resource,
-        )
-        resource.on = task
-        resource.state = ASKED
-        self._handed[origin] = self._handed.get(origin, 0) + 1
-        self._source.submit(task)
-
-    def _refill(self, origin: str) -> None:
-        self._handed[origin] -= 1
-        waiting = self._backlog.get(origin)
-        while waiting and self._handed[origin] < _TASKS_PER_HOST:
-            resource = waiting.popleft()
-            if resource.state == NEW:
-                self._hand(resource, origin)
-        if waiting is not None and not waiting:
-            del self._backlog[origin]
 
     def _ask_disk(self, resource: Resource) -> None:
         found = self._disk.look(resource.url)
@@ -456,13 +376,12 @@ class Crawler:
 
     def _read_late(self, resource: Resource) -> None:
         """Read a document that was asked before anybody wanted it: from its spare body, or by asking again."""
-        spare = self._spare.pop(resource.url, None)
+        spare = self._spares.take(resource.url)
         if spare is None or resource.verdict is None:
             self._table.unsettle(resource)
             self._ask(resource)
             return
         content, content_type = spare
-        self._spared -= len(content)
         page = read_page(content, resource.url, content_type)
         text = visible_text(content, resource.url, content_type) if resource.want is Body.TEXT else None
         resource.asked = resource.want
@@ -476,12 +395,6 @@ class Crawler:
             resource.flags |= TAKEN
             self._take_links(page, page.url if page.url.startswith("file:") else resource.url, resource.follow)
 
-    def _keep_spare(self, url: str, spare: tuple[bytes, str]) -> None:
-        self._spare[url] = spare
-        self._spared += len(spare[0])
-        while self._spared > SPARE_MAX:
-            self._spared -= len(self._spare.popitem(last=False)[1][0])
-
     # --- outcomes -------------------------------------------------------------------------------------------------
 
     def _done(self, task: Task, outcome: Outcome) -> None:
@@ -489,7 +402,7 @@ class Crawler:
         assert isinstance(resource, Resource)
         if resource.state == ASKED and resource.on is task:
             self._learn(resource, task, outcome)
-        self._refill(origin_of(task.url))
+        self._handout.ended(task.url)
 
     def _learn(self, resource: Resource, task: Task, outcome: Outcome) -> None:
         resource.on = None
@@ -511,7 +424,7 @@ class Crawler:
                 outcome.text = visible_text(content, resource.url, content_type)
             resource.asked = resource.want
         elif outcome.spare is not None:
-            self._keep_spare(resource.url, outcome.spare)
+            self._spares.keep(resource.url, outcome.spare)
         self._table.settle(resource, of_outcome(outcome))
         page = outcome.page
         if page is not None and resource.follow >= 0:

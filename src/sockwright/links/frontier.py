@@ -14,123 +14,23 @@ else is left; then one item is its probe) or GONE (the probe failed too: what it
 
 from __future__ import annotations
 
-import enum
 import heapq
 import itertools
 from collections import deque
 from collections.abc import Iterable
-from typing import Generic, TypeVar
+from typing import Generic
 
 from msgspec import Struct
 
-from sockwright.links.policy import RETRY_AFTER_MAX, Sign
-
-Item = TypeVar("Item")
+from sockwright.links.courtesy import START, Host, Item, State
+from sockwright.links.policy import Sign
 
 TOTAL = 200  # exchanges under way at once
 PER_HOST = 8  # of them to one host
 PER_HOST_LOOPBACK = 32  # it is our own machine
-START = 10  # a host's limit before it has shown anything, if its cap is not below that
 SILENT_UNHEARD = 2  # time-outs after which a host that never answered is dead
 SILENT_HEARD = 6  # time-outs in a row after which one that did answer is dead
-REFUSALS_MAX = 5  # times in a row a host may say "later" with nothing granted between
-FLAT = 2.0  # latency up to this multiple of the best seen is "flat"
-FLAT_FLOOR = 0.05  # seconds; below it differences are ours, not the host's
-PACE_MARGIN = 1.2  # slower than what a host has granted, since the next refusal costs a pause again
-PACE_MAX = 10.0  # seconds between two asks that are learned at most
 LONG_PAUSE = 2.0  # seconds; a host that pauses longer does not hold up what waits for the end of the run
-
-
-class State(enum.Enum):
-    LIVE = "live"
-    DEAD = "dead"
-    GONE = "gone"
-
-
-class _Host(Generic[Item]):
-    __slots__ = (
-        "asleep",
-        "base_interval",
-        "best",
-        "cap",
-        "counted",
-        "cut_at",
-        "granted",
-        "heard",
-        "hint_granted",
-        "hint_span",
-        "interval",
-        "last_second",
-        "learned",
-        "limit",
-        "name",
-        "next_at",
-        "probe_at",
-        "probing",
-        "queue",
-        "refusals",
-        "refused_in_a_row",
-        "ringed",
-        "second_at",
-        "silent",
-        "slow_start",
-        "state",
-        "this_second",
-        "trouble",
-        "under_way",
-        "window_at",
-    )
-
-    def __init__(self, name: str, cap: int, start: float, interval: float) -> None:
-        self.name = name
-        self.cap = cap
-        self.limit = start
-        self.slow_start = True  # the limit grows by one per answer, after the first trouble by one per round
-        self.queue: deque[Item] = deque()
-        self.under_way = 0
-        self.state = State.LIVE
-        self.probing = False
-        self.probe_at = 0.0
-        self.heard = False  # it has answered at least once
-        self.silent = 0  # time-outs since it last answered
-        self.refusals = 0  # pauses it has asked for since it last granted anything
-        self.refused_in_a_row = 0  # asks it has put off since then
-        self.granted = 0  # answers since `window_at`, to learn the pace it allows
-        self.window_at = 0.0
-        self.cut_at = -1.0  # when the limit was last cut: asks begun before do not cut it again
-        self.interval = interval  # least seconds between two asks
-        self.base_interval = interval  # of it, what was set and not learned
-        self.learned = False
-        self.second_at = 0.0  # answers of this second and the one before, roughly
-        self.this_second = 0
-        self.last_second = 0
-        self.hint_granted = 0  # what it granted in the `hint_span` seconds before its last refusal
-        self.hint_span = 0.0
-        self.next_at = 0.0  # nothing is asked before
-        self.best = 0.0  # lowest latency seen
-        self.ringed = False
-        self.asleep = False  # in the sleepers
-        self.counted = True  # its queue is part of the frontier's `_fresh`
-        self.trouble: object = None  # what made it dead
-
-    def count(self, now: float) -> None:
-        """Count an answer."""
-        self.granted += 1
-        if now - self.second_at >= 1.0:
-            self.last_second = self.this_second if now - self.second_at < 2.0 else 0
-            self.this_second = 0
-            self.second_at = now
-        self.this_second += 1
-
-    def granted_within(self, span: float, now: float) -> int:
-        """Return about how many answers came in the last `span` seconds (at least 1), since the last refusal."""
-        elapsed = now - self.window_at
-        if elapsed <= span:
-            return self.granted
-        if span > 1.0:
-            return round(self.granted * span / elapsed)
-        gone = min(1.0, now - self.second_at)
-        return min(self.granted, self.this_second + round(self.last_second * (1.0 - gone)))
 
 
 class Taken(Struct, Generic[Item], frozen=True):
@@ -147,11 +47,11 @@ class Frontier(Generic[Item]):
     def __init__(self, *, total: int = TOTAL) -> None:
         self.total = total
         self.under_way = 0
-        self._hosts: dict[str, _Host[Item]] = {}
-        self._ring: deque[_Host[Item]] = deque()
-        self._sleepers: list[tuple[float, int, _Host[Item]]] = []
-        self._late: list[tuple[float, int, _Host[Item], Item]] = []
-        self._dead: list[_Host[Item]] = []
+        self._hosts: dict[str, Host[Item]] = {}
+        self._ring: deque[Host[Item]] = deque()
+        self._sleepers: list[tuple[float, int, Host[Item]]] = []
+        self._late: list[tuple[float, int, Host[Item], Item]] = []
+        self._dead: list[Host[Item]] = []
         self._given_up: list[tuple[Item, object]] = []
         self._order = itertools.count()
         self._fresh = 0  # queued at live hosts that are not in a long pause
@@ -160,7 +60,7 @@ class Frontier(Generic[Item]):
     def host(self, name: str, *, cap: int = PER_HOST, interval: float = 0.0, start: int = START) -> None:
         """Introduce a host: at most `cap` asks at once, `interval` seconds apart. Known hosts stay as they are."""
         if name not in self._hosts:
-            self._hosts[name] = _Host(name, max(1, cap), float(max(1, min(cap, start))), interval)
+            self._hosts[name] = Host(name, max(1, cap), float(max(1, min(cap, start))), interval)
 
     def pace(self, name: str, interval: float) -> None:
         """Ask `name` at most every `interval` seconds from now on (robots.txt: Crawl-delay)."""
@@ -216,7 +116,7 @@ class Frontier(Generic[Item]):
         while self._ring:
             host = self._ring.popleft()
             host.ringed = False
-            if not self._willing(host):
+            if not host.willing:
                 continue
             if host.next_at > now:
                 self._sleep(host, now)
@@ -263,16 +163,19 @@ class Frontier(Generic[Item]):
         self.under_way -= 1
         match sign:
             case Sign.ANSWERED:
-                self._answered(host, begun, now, latency)
+                self._heard(host)
+                host.answered(begun, now, latency)
             case Sign.STRAINED:
                 self._heard(host)
-                self._cut(host, begun, now)
+                host.cut(begun, now)
             case Sign.SLOW_DOWN:
                 self._heard(host)
-                self._refused(host, begun, now, retry_after, trouble)
+                if host.put_off(begun, now, retry_after):
+                    host.state = State.DEAD
+                    self._bury(host, trouble)
             case Sign.SILENT:
                 host.silent += 1
-                self._cut(host, begun, now)
+                host.cut(begun, now)
                 if host.probing and begun >= host.probe_at:
                     self._bury(host, trouble)
                 elif host.silent >= (SILENT_HEARD if host.heard else SILENT_UNHEARD):
@@ -313,29 +216,19 @@ class Frontier(Generic[Item]):
 
     # --- the ring -------------------------------------------------------------------------------------------------
 
-    def _willing(self, host: _Host[Item]) -> bool:
-        return bool(host.queue) and host.state is State.LIVE and host.under_way < int(host.limit)
-
-    def _ready(self, host: _Host[Item]) -> None:
-        if not host.ringed and not host.asleep and self._willing(host):
+    def _ready(self, host: Host[Item]) -> None:
+        if not host.ringed and not host.asleep and host.willing:
             host.ringed = True
             self._ring.append(host)
 
-    def _taken(self, host: _Host[Item], item: Item, now: float) -> Taken[Item]:
+    def _taken(self, host: Host[Item], item: Item, now: float) -> Taken[Item]:
         self._waiting -= 1
-        host.under_way += 1
         self.under_way += 1
-        if host.hint_granted:
-            self._learn_pace(host)
-        if host.interval:
-            # Who comes late by less than half an interval keeps the beat, so that small delays do not add up.
-            host.next_at = max(host.next_at, now - host.interval / 2) + host.interval
-        if not host.window_at:
-            host.window_at = now
+        host.taken(now)
         self._ready(host)
         return Taken(item, host.name, now)
 
-    def _sleep(self, host: _Host[Item], now: float) -> None:
+    def _sleep(self, host: Host[Item], now: float) -> None:
         host.asleep = True
         heapq.heappush(self._sleepers, (host.next_at, next(self._order), host))
         if host.counted and host.next_at - now > LONG_PAUSE:
@@ -370,66 +263,13 @@ class Frontier(Generic[Item]):
 
     # --- what is learned of a host --------------------------------------------------------------------------------
 
-    def _heard(self, host: _Host[Item]) -> None:
+    def _heard(self, host: Host[Item]) -> None:
         host.heard = True
         host.silent = 0
         if host.state is State.DEAD:
             self._revive(host)
 
-    def _answered(self, host: _Host[Item], begun: float, now: float, latency: float) -> None:
-        self._heard(host)
-        if begun < host.cut_at and host.refused_in_a_row:
-            host.hint_granted += 1  # granted before the refusal, and only told after it
-            return
-        host.refusals = host.refused_in_a_row = 0
-        host.count(now)
-        if host.learned and host.granted % 50 == 0:
-            host.interval = max(host.base_interval, host.interval * 0.8)
-        if latency <= 0:
-            return
-        if not host.best or latency < host.best:
-            host.best = latency
-        if latency > max(FLAT * host.best, host.best + FLAT_FLOOR):
-            host.slow_start = False
-        elif host.limit < host.cap:
-            host.limit = min(float(host.cap), host.limit + (1.0 if host.slow_start else 1.0 / host.limit))
-
-    def _cut(self, host: _Host[Item], begun: float, now: float) -> None:
-        """Halve the limit, once for all that was under way when it was halved last."""
-        if begun >= host.cut_at:
-            host.limit = max(1.0, host.limit / 2)
-            host.slow_start = False
-            host.cut_at = now
-
-    def _refused(self, host: _Host[Item], begun: float, now: float, retry_after: float | None, trouble: object) -> None:
-        host.refused_in_a_row += 1
-        known = begun < host.cut_at  # sent before we could know: tells nothing new but the time
-        if not known:
-            host.refusals += 1
-        self._cut(host, begun, now)
-        if host.refusals > REFUSALS_MAX:
-            host.state = State.DEAD
-            self._bury(host, trouble)
-            return
-        wait = min(2.0 ** (host.refusals - 1), 30.0) if retry_after is None else retry_after
-        if wait > RETRY_AFTER_MAX:
-            return  # no run waits that long; the URL gets its verdict, and the host is judged by its others
-        host.next_at = max(host.next_at, now + wait)
-        if not known:
-            host.hint_span = max(wait, 1.0)
-            host.hint_granted = host.granted_within(host.hint_span, now)
-            host.granted = 0
-            host.window_at = 0.0
-
-    def _learn_pace(self, host: _Host[Item]) -> None:
-        """After a pause that more than one URL was refused for: keep to what the host had granted until then."""
-        if host.refused_in_a_row > 1 and host.hint_granted:
-            pace = PACE_MARGIN * host.hint_span / host.hint_granted
-            host.interval = max(host.interval, min(pace, PACE_MAX))
-            host.learned = True
-        host.hint_granted = 0
-
-    def _die(self, host: _Host[Item], trouble: object) -> None:
+    def _die(self, host: Host[Item], trouble: object) -> None:
         if host.state is not State.LIVE:
             return
         host.state = State.DEAD
@@ -439,7 +279,7 @@ class Frontier(Generic[Item]):
             self._fresh -= len(host.queue)
         self._dead.append(host)
 
-    def _revive(self, host: _Host[Item]) -> None:
+    def _revive(self, host: Host[Item]) -> None:
         host.state = State.LIVE
         host.probing = False
         host.silent = 0
@@ -448,7 +288,7 @@ class Frontier(Generic[Item]):
             host.counted = True
             self._fresh += len(host.queue)
 
-    def _bury(self, host: _Host[Item], trouble: object) -> None:
+    def _bury(self, host: Host[Item], trouble: object) -> None:
         host.state = State.GONE
         host.trouble = trouble
         if host.counted:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from sockwright.errors import ConfigError
-from sockwright.links.crawler import Input
 from sockwright.links.credentials import bare, masked
 from sockwright.links.local import pages_in, type_of, url_of
+from sockwright.links.terms import Input
 from sockwright.links.url import BadURL, parse
 
 _SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+:(?!\d)")

@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from sockwright.links.crawler import Source
 from sockwright.links.fetcher import Outcome, Task
 from sockwright.links.schemes import addresses_of, check_scheme
+from sockwright.links.terms import Source
 
 _TIMEOUT = 3.0  # seconds for one server
 _TRIES = 2

@@ -10,10 +10,12 @@ from collections import deque
 from collections.abc import Callable
 
 from sockwright.links.asking import Body
-from sockwright.links.crawler import Source
 from sockwright.links.fetcher import Outcome, Task
 from sockwright.links.memory import Memory, Remembered
+from sockwright.links.terms import Source
 
+_AT_ONCE = 100  # outcomes recalled in one step
+_PAGES_AT_ONCE = 10  # pages among them; a thousand of them hold a million links
 _GOOD = frozenset({"ok", "redirect", "flaky"})
 
 
@@ -34,7 +36,7 @@ class RememberingSource:
         self._max_age = max_age
         self._resumed = resumed
         self._clock = clock
-        self._known: deque[tuple[Task, Outcome]] = deque()
+        self._known: deque[tuple[Task, Remembered]] = deque()
         self._asked: dict[int, Remembered] = {}  # by id of the task that is asked with validators
         self.recalled = 0  # URLs that were not asked at all
         self.unchanged = 0  # URLs of which the server said 304
@@ -47,9 +49,8 @@ class RememberingSource:
         known = None if task.generation or task.body is Body.TEXT else self._memory.recall(task.url)
         if known is None or known.asked < task.body:
             self._source.submit(task)
-        elif self._is_fresh(known) and self._complete(known, task):
-            self.recalled += 1
-            self._known.append((task, known.outcome))
+        elif self._is_fresh(known):
+            self._known.append((task, known))
         else:
             outcome = known.outcome
             if outcome.kind == "ok" and (outcome.etag or outcome.modified):
@@ -59,8 +60,7 @@ class RememberingSource:
 
     def step(self, seconds: float) -> list[tuple[Task, Outcome]]:
         if self._known:
-            found = [self._known.popleft() for _ in range(min(len(self._known), 100))]
-            return [*found, *self._learned(self._source.step(0.0))]
+            return [*self._recalled(), *self._learned(self._source.step(0.0))]
         found = self._learned(self._source.step(seconds))
         self._memory.tick()
         return found
@@ -68,6 +68,20 @@ class RememberingSource:
     def drain(self) -> list[Task]:
         self._known.clear()
         return self._source.drain()
+
+    def _recalled(self) -> list[tuple[Task, Outcome]]:
+        """Return some of what is known, with its pages: those are brought back only now, a few at a time."""
+        found: list[tuple[Task, Outcome]] = []
+        pages = 0
+        while self._known and len(found) < _AT_ONCE and pages < _PAGES_AT_ONCE:
+            task, known = self._known.popleft()
+            if self._complete(known, task):
+                self.recalled += 1
+                found.append((task, known.outcome))
+                pages += known.outcome.page is not None
+            else:
+                self._source.submit(task)
+        return found
 
     def _is_fresh(self, known: Remembered) -> bool:
         if self._resumed and known.run == self._memory.run:

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from sockwright.errors import ConfigError
 from sockwright.links.asking import USER_AGENT, Engine
-from sockwright.links.crawler import Bounds, Crawler, Input, Source
+from sockwright.links.crawler import Crawler
 from sockwright.links.credentials import NO_CREDENTIALS, Credentials, masked
 from sockwright.links.fetcher import Fetcher, Settings
 from sockwright.links.local import url_of
@@ -23,6 +23,7 @@ from sockwright.links.policy import FAILING
 from sockwright.links.private import Avoid
 from sockwright.links.reports import Reporter, Reports, Summary
 from sockwright.links.scope import Scope, patterns
+from sockwright.links.terms import Bounds, Input, Source
 
 if TYPE_CHECKING:
     from sockwright.links.dispatch import Dispatch

@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from msgspec.structs import replace
 
 from sockwright.links.asking import Body
-from sockwright.links.crawler import Source
 from sockwright.links.credentials import bare
 from sockwright.links.fetcher import Outcome, Task
+from sockwright.links.terms import Source
 
 ALIKE = 0.85  # share of three-word runs that two pages have in common, from which they say the same
 _RUNS_MAX = 5_000  # of one page that are compared

@@ -79,13 +79,16 @@ def _answering(service: Service) -> Callable[[bytes], bytes]:
     if service.returns is bytes and [parameter.type for parameter in service.parameters] == [bytes]:
         straight: Callable[[bytes], bytes] = function
         return straight
-    fit = service.fit
+    fit = service.fit_line
 
     def answer(line: bytes) -> bytes:
-        values, named = fit(Arguments(line=line))
-        return encode_value(function(*values, **named))
+        return encode_value(function(*fit(line)))
 
     return answer
+
+
+class _NotesToo(Exception):
+    """There is more to do than to write an answer."""
 
 
 class Lines(Dialogue):
@@ -97,7 +100,7 @@ class Lines(Dialogue):
     Blocking services get one batch at a time, so that answers keep the order of the frames.
     """
 
-    __slots__ = ("_asked", "_began", "_frames", "_framing", "_limits", "_owed", "_said_all", "_service")
+    __slots__ = ("_answer", "_asked", "_began", "_frames", "_framing", "_limits", "_owed", "_said_all", "_service")
 
     def __init__(self, service: Service, cutter: framing.Framing | None, limits: Limits) -> None:
         super().__init__()
@@ -109,12 +112,15 @@ class Lines(Dialogue):
         self._asked = False  # a batch is out
         self._said_all = False  # the peer's FIN came
         self._began = False
-        self._owed: list[Action] = []  # for one read on the hot path, where somebody's code failed
+        self._owed: Sequence[Action] = ()  # for one read on the hot path, where somebody's code failed
+        self._answer: Callable[[bytes], bytes] | None = None  # one frame to its answer, in place
         if not service.blocking and not service.is_async and not service.is_session and not service.speaks_first:
             if cutter is None:
                 self.inline = self._raw_inline()
-            elif service.answers and type(cutter) is framing.Lines:
-                self.inline = self._line_inline(cutter, _answering(service))
+            elif service.answers:
+                self._answer = _answering(service)
+                if type(cutter) is framing.Lines:
+                    self.inline = self._line_inline(cutter, self._answer)
 
     def _raw_inline(self) -> Callable[[bytes], bytes | None] | None:
         """Return the service itself where it maps bytes to bytes, or what fits it to the hot path."""
@@ -156,23 +162,12 @@ class Lines(Dialogue):
             return several(data.replace(b"\r\n", b"\n") if b"\r" in data else data)
 
         def several(data: bytes) -> bytes:
-            answers: list[bytes] = []
-            wrong: Exception | None = None
-            for line in data[:-1].split(b"\n"):
-                try:
-                    answers.append(answer(line))
-                except Exception as failed:  # noqa: BLE001 - somebody else's code
-                    outcome = failure(failed)
-                    answers.append(encode_outcome(outcome))
-                    if outcome.trace:
-                        wrong = failed
-                        self._owed.append(failed_note(outcome))
-            answers.append(b"")
-            said = b"\n".join(answers)
-            if wrong is None:
+            actions = self._answer_all(answer, data[:-1].split(b"\n"))
+            said = actions[-1]
+            if len(actions) == 1 and type(said) is bytes:
                 return said
-            self._owed.append(said)  # the hot path cannot write notes: `answered` hands out all of it
-            raise wrong
+            self._owed = actions  # the hot path cannot write notes: `answered` hands out all of it
+            raise _NotesToo
 
         return inline
 
@@ -226,7 +221,7 @@ class Lines(Dialogue):
     def answered(self, ticket: int, outcomes: Sequence[Outcome], now: float) -> Actions:
         self._asked = False
         if self._owed:
-            owed, self._owed = self._owed, []
+            owed, self._owed = self._owed, ()
             return owed
         actions = self._answers(outcomes)
         if self._service.speaks_first:
@@ -260,10 +255,32 @@ class Lines(Dialogue):
             return []
         if service.is_session:
             return [Tell(frame) for frame in frames if frame]
+        if self._answer is not None:
+            return self._answer_all(self._answer, frames)
         if service.blocking or service.is_async:
             self._frames.extend(frames)
             return [] if self._asked else self._ask()
         return self._answers([attempt(service, Arguments(line=frame)) for frame in frames])
+
+    def _answer_all(self, answer: Callable[[bytes], bytes], frames: Sequence[bytes]) -> list[Action]:
+        """Answer `frames` in place, all with one write; notes of what failed come first."""
+        answers: list[bytes] = []
+        actions: list[Action] = []
+        for frame in frames:
+            try:
+                answers.append(answer(frame))
+            except Exception as failed:  # noqa: BLE001 - somebody else's code
+                outcome = failure(failed)
+                answers.append(encode_outcome(outcome))
+                if outcome.trace:
+                    actions.append(failed_note(outcome))
+        assert self._framing is not None
+        try:
+            actions.append(self._framing.encode_all(answers))
+        except ValueError:  # one of them has a length that this framing cannot say; those before it are said
+            for one in answers:
+                actions += self._frame(one)
+        return actions
 
     def _ask(self) -> list[Action]:
         queued = self._limits.queued

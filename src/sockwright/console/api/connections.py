@@ -21,6 +21,11 @@ from sockwright.wire.visible import visible, visible_lines
 # Rows of one page, and bytes of one connection that are told.
 PAGE = 500
 LONGEST = 1 << 20
+# Items of one connection that are told, and batches of the journal in which they are looked for.
+ITEMS = 5_000
+BATCHES = 500
+# The same for what was said first.
+BEGINNING = 4
 # Characters of the first line of what a client said, and bytes in which it is looked for.
 FIRST_LINE = 200
 LOOKED_AT = 1024
@@ -78,9 +83,9 @@ class Source:
             raise ServiceError(f"there is no connection {number}, or it is not kept any more", code=404)
         return found
 
-    def transcript(self, connection: Connection) -> Transcript:
+    def transcript(self, connection: Connection, batches: int = -1) -> Transcript:
         held = self._reader if self._reader is not None else self._desk.journal
-        return held.transcript(connection)
+        return held.transcript(connection, batches)
 
 
 @contextmanager
@@ -125,7 +130,7 @@ def told(asked: Asked, source: Source, chosen: Sequence[Connection]) -> list[dic
     for one in chosen:
         said = asked.feed.said(one.number)
         if said is None:
-            said = said_by_client(source.transcript(one))
+            said = said_by_client(source.transcript(one, BEGINNING))
             if said or one.ended is not None:
                 asked.feed.remember(one.number, said)
         rows.append(about(one, live.get(one.number), said))
@@ -135,7 +140,7 @@ def told(asked: Asked, source: Source, chosen: Sequence[Connection]) -> list[dic
 def get_connection(asked: Asked) -> dict[str, Any]:
     with opened(asked.desk) as source:
         connection = source.connection(asked.number)
-        transcript = source.transcript(connection)
+        transcript = source.transcript(connection, BATCHES)
     counts = asked.desk.live().get(connection.number)
     items, cut = _items(transcript)
     return {**about(connection, counts, said_by_client(transcript)), "items": items, "cut": cut}
@@ -158,7 +163,7 @@ def _items(transcript: Transcript) -> tuple[list[dict[str, Any]], bool]:
     items: list[dict[str, Any]] = []
     for item in transcript.items:
         if isinstance(item, Chunk):
-            if not left and item.data:
+            if (not left and item.data) or len(items) == ITEMS:
                 return items, True
             kept = item.data[:left]
             left -= len(kept)
