@@ -93,6 +93,8 @@ class Service:
     route: str = ""
     later: bool = False  # its last parameter is a function to be called with the outcome, from any thread
     only: str = ""  # where it makes sense alone: over a "stream", a "datagram", or either, but without names ("line")
+    early: bool = False  # a handler that is asked before the content of a request is there
+    takes: int | None = None  # bytes of content of a request, None for the protocol's own limit
     parameters: tuple[_Parameter, ...] = ()
     returns: Any = Any
     doc: str = ""

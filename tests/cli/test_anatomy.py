@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
 from pathlib import Path
 
+import pytest
 from tests.programs import run, running
 from tests.sockets import read_all
 
@@ -38,6 +40,40 @@ def test_both_verbs_take_messages_apart(tmp_path: Path) -> None:
     about = json.loads(run(tmp_path, "log", "show", "1", "--anatomy", "--json").stdout)
     assert about["requests"][0]["lines"][0]["parts"]["method"] == "GET"
     assert about["responses"][0]["content"]["known_by"] == "length"
+
+
+@pytest.mark.parametrize(
+    ("answer", "shown"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\nonly this", ["| only this", "after 9 of 20 bytes"]),
+        (
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\nz\x1b\r\n",
+            ["| hiz\\x1b", "is not the size of a chunk (RFC 9112, 7.1)"],
+        ),
+        (b"HTTP/1.1 200 OK\r\nA : \x00", ["field       A : \\x00", "the blank line that ends the head is missing"]),
+    ],
+)
+def test_what_came_is_shown_where_it_is_not_whole(tmp_path: Path, answer: bytes, shown: list[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            for _ in range(2):
+                with listening.accept()[0] as sock:
+                    sock.recv(65536)
+                    sock.sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        words = ("call", f"http://127.0.0.1:{listening.getsockname()[1]}/a", "-v")
+        done, as_json = run(tmp_path, *words), run(tmp_path, *words, "--json")
+        thread.join()
+    assert (done.returncode, as_json.returncode) == (5, 5)
+    for said in ("= method GET, request-target /a, version HTTP/1.1", *shown):
+        assert said in done.stderr
+    assert "\x1b" not in done.stderr
+    request, response = json.loads(as_json.stdout.splitlines()[0])["anatomy"]
+    assert (request["kind"], response["kind"]) == ("request", "response")
+    assert response["wrong"]
 
 
 def test_what_is_no_http_is_refused(tmp_path: Path) -> None:

@@ -136,6 +136,7 @@ class Http(Dialogue):
             return None
         _, head, found = plan
         request = Request(head, self.peer, found[1])  # type: ignore[index]  # with a handler it is a tuple
+        request.now = now
         if content:
             request.content = content
         try:
@@ -347,6 +348,7 @@ class Http(Dialogue):
             self._count += 1
             _, head, found = plan
             request = Request(head, self.peer)
+            request.now = now
             if site.secure:
                 request.secure = True
             closes = not head.keeps_alive or self._count > site.last
