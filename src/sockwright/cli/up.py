@@ -44,6 +44,7 @@ LECTURE: tuple[tuple[str, tuple[str, ...], tuple[str, ...], int], ...] = (
 
 # Where the console is with them; else at its usual port.
 LECTURE_CONSOLE = 8099
+CONSOLE_PORTS = ("7070", str(LECTURE_CONSOLE))
 
 # Here the root is for files.
 SETTINGS = {"probes": {"prefixes": ("/probe",)}}
@@ -105,12 +106,15 @@ def chosen(table: Sequence[tuple[str, tuple[str, ...], tuple[str, ...], int]], o
 
     rows = [(label, names, scheme, port) for label, names, schemes, port in table for scheme in schemes]
     wanted = [word.strip().lower() for word in only.split(",") if word.strip()] if only else []
-    known = {word for label, names, scheme, port in rows for word in (label, scheme, str(port))} | {"console"}
+    known = {word for label, names, scheme, port in rows for word in (label, scheme, str(port))} | {
+        "console",
+        *CONSOLE_PORTS,
+    }
     for word in wanted:
         if word not in known:
             raise click.UsageError(
                 f"--only: there is nothing called {word!r}.{manners.nearest(word, known)} "
-                f"There are: {', '.join(sorted(known - {str(row[3]) for row in rows}))}"
+                f"There are: {', '.join(sorted(word for word in known if not word.isdecimal()))}"
             )
     return [
         Posting(Endpoint(scheme, LOOPBACK, port, tls=SCHEMES[scheme][1]), names, label=label, settings=SETTINGS)
@@ -121,7 +125,7 @@ def chosen(table: Sequence[tuple[str, tuple[str, ...], tuple[str, ...], int]], o
 
 def _wants_console(only: str | None) -> bool:
     """Tell whether `--only` leaves the console in: it shows what is there, so it goes with everything or by name."""
-    return only is None or "console" in [word.strip().lower() for word in only.split(",")]
+    return only is None or bool({"console", *CONSOLE_PORTS} & {word.strip().lower() for word in only.split(",")})
 
 
 def _with_files(posting: Posting, folder: str | None, settings: dict[str, object]) -> Posting:
