@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench import codebook, hosts, links, people, rpc, smtp, start, tap, tcp, udp, web, workers
+from bench import codebook, files, hosts, links, people, rpc, smtp, start, tap, tcp, udp, web, workers
 from bench.race import Race
 
 RACES: tuple[Race, ...] = (
@@ -13,6 +13,7 @@ RACES: tuple[Race, ...] = (
     udp.UDP,
     tap.TAP,
     web.HTTP,
+    files.FILES,
     hosts.WSGI,
     hosts.ASGI,
     rpc.XMLRPC,
