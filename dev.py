@@ -7,6 +7,7 @@
   python3 dev.py bench [NAME...]    measure against peers, as ratios
   python3 dev.py soak [NAME...]     run for long, watching memory and descriptors
   python3 dev.py docs [--check]     write docs/reference/cli.md (--check: only say whether it is stale)
+  python3 dev.py screenshots        write docs/images/*.png with a bench full of examples (needs chromium)
   python3 dev.py lock [--upgrade]   write the two lock files anew
   python3 dev.py clean              remove .venv and the caches
 
@@ -26,6 +27,7 @@ if sys.version_info < (3, 11):  # noqa: UP036  An old Python must get this far: 
 
 import hashlib
 import re
+import sysconfig
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
@@ -41,6 +43,7 @@ CAUSES = (  # said early and deep inside a line; what pip and apt say last is on
     r"|name or service not known|connection refused|network is unreachable|(?:read |connection )?timed out"
     r"|no space left on device|permission denied[^\n]*"
 )
+GLIBC_ONLY = ("playwright", "axe-playwright-python")  # no wheels for musl, and no marker that could say so in the lock
 QUIET = {"PIP_USER": "0", "PIP_NO_INPUT": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
 
 
@@ -100,12 +103,11 @@ def ensure(lock: str) -> None:
 
 def install(lock: str, fresh: bool) -> None:
     """Install `lock` and ourselves (editable) into .venv: with uv where there is one, else with pip."""
-    steps = [["--require-hashes", "-r", lock], ["--no-deps", "--no-build-isolation", "-e", "."]]
     if shutil.which("uv"):
         try:
             if fresh:
                 call("uv", "venv", "-q", "--clear", "--no-python-downloads", "--python", BASE, str(VENV))
-            for step in steps:
+            for step in steps(lock):
                 call("uv", "pip", "install", "-q", "--python", PYTHON, *step)
             return
         except Failed as trouble:  # uv does not read pip's settings, so pip may get what uv could not
@@ -116,8 +118,23 @@ def install(lock: str, fresh: bool) -> None:
         except Failed:  # Debian splits off the part that brings pip
             call(BASE, "-m", "venv", "--clear", "--without-pip", str(VENV))
     pip = find_pip()
-    for step in steps:
+    for step in steps(lock):
         call(*pip, "install", "-q", *step)
+
+
+def steps(lock: str) -> list[list[str]]:
+    """Return what is told to pip, or uv, to install `lock` and ourselves, once there is a .venv."""
+    return [["--require-hashes", "-r", fitting(lock)], ["--no-deps", "--no-build-isolation", "-e", "."]]
+
+
+def fitting(lock: str) -> str:
+    """Return the path of `lock`; on musl, of a copy without what has no wheels there; tests skip what needs it."""
+    if "musl" not in str(sysconfig.get_config_var("SOABI")):
+        return lock
+    entries = re.split(r"^(?=[\w.-]+==)", (ROOT / lock).read_text("utf-8"), flags=re.MULTILINE)
+    copy = VENV / lock
+    copy.write_text("".join(entry for entry in entries if entry.partition("==")[0] not in GLIBC_ONLY), "utf-8")
+    return str(copy)
 
 
 def find_pip() -> list[str]:
@@ -217,6 +234,7 @@ def main(task: str = "", *args: str) -> int:
         "bench": ["-m", "bench"],
         "soak": ["-m", "bench.soak"],
         "docs": ["docs/make_reference.py"],
+        "screenshots": ["docs/make_screenshots.py"],
     }
     if task in programs:
         ensure(DEV)

@@ -17,7 +17,6 @@ from bench.race import Ask, Contender, Load, Race, python, standing
 PEERS = Path(__file__).with_name("peers")
 OURS = "sockwright, lines"
 REDIS = "Redis HMGET"
-BARE = "uvloop Protocol and a dict, bare"
 COUNT = 100_000  # words in the book: a large dictionary
 MILLION = 1_000_000
 LINE = 1_000  # words in a line of ours, where a list takes several
@@ -60,11 +59,7 @@ def our_records(book: int, size: int, how_many: int) -> Iterator[tuple[bytes, by
         yield asked, answer
 
 
-RECORDS: dict[str, Callable[[int, int, int], Iterator[tuple[bytes, bytes]]]] = {
-    REDIS: redis_records,
-    OURS: our_records,
-    BARE: our_records,
-}
+RECORDS: dict[str, Callable[[int, int, int], Iterator[tuple[bytes, bytes]]]] = {REDIS: redis_records, OURS: our_records}
 
 
 @lru_cache
@@ -104,13 +99,7 @@ def contenders(count: int) -> tuple[Contender, ...]:
     sockwright = Contender(
         OURS, lambda place: python(peer, str(place.port), str(count), "-q"), "ours", environment=ours.home
     )
-    bare = Contender(
-        BARE,
-        lambda place: python(str(PEERS / "codebook_bare.py"), str(place.port), str(count)),
-        "python",
-        ("module:uvloop",),
-    )
-    return redis, sockwright, bare
+    return redis, sockwright
 
 
 COLUMNS = (("rate", "lists/s"), ("p50_us", "p50 µs"), ("p99_us", "p99 µs"), ("cpu_us", "CPU µs"))

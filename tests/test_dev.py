@@ -234,6 +234,25 @@ def test_an_unknown_task_shows_the_tasks(dev: ModuleType, capsys: pytest.Capture
         assert f"dev.py {task} " in shown
 
 
+@pytest.mark.parametrize(
+    ("abi", "is_whole"), [("cpython-311-x86_64-linux-gnu", True), ("cpython-311-x86_64-linux-musl", False)]
+)
+def test_on_musl_what_has_no_wheels_there_is_left_out(
+    dev: ModuleType, clone: Path, monkeypatch: pytest.MonkeyPatch, abi: str, is_whole: bool
+) -> None:
+    monkeypatch.setattr(dev.sysconfig, "get_config_var", lambda name: abi)
+    (clone / ".venv").mkdir(exist_ok=True)
+    (clone / dev.DEV).write_text(
+        "a==1 \\\n    --hash=x\nplaywright==1 ; linux \\\n    --hash=y\n    # via b\nz==2 \\\n    --hash=z\n"
+    )
+    told = dev.steps(dev.DEV)[0][-1]
+    text = (clone / told).read_text()
+    assert ("playwright" in text) is is_whole
+    assert ("--hash=y" in text) is is_whole
+    assert "a==1" in text
+    assert text.endswith("z==2 \\\n    --hash=z\n")
+
+
 def test_clean_removes_what_tasks_leave_behind(dev: ModuleType, clone: Path) -> None:
     made = [clone / ".venv" / "bin", clone / ".mypy_cache", clone / "src" / "x" / "__pycache__"]
     for folder in made:

@@ -58,6 +58,8 @@ class Refusal:
     trace: str = ""
 
 
+_POSITIONAL = frozenset({inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD})
+
 # What came of one call: its value, or a Refusal.
 Outcome = Any
 
@@ -128,9 +130,14 @@ class Service:
         return args
 
     def _from_values(self, arguments: Arguments) -> tuple[Sequence[Any], Mapping[str, Any]]:
+        values = arguments.values
+        if len(values) == 1 == len(self.parameters) and not arguments.named:
+            only = self.parameters[0]
+            if type(values[0]) is only.type and only.kind in _POSITIONAL:  # it fits as it is: the hot path
+                return values, {}
         args: list[Any] = []
         named: dict[str, Any] = {}
-        values = list(arguments.values)
+        values = list(values)
         left = dict(arguments.named)
         for parameter in self.parameters:
             if parameter.kind is inspect.Parameter.VAR_POSITIONAL:

@@ -2,16 +2,8 @@
 
 from __future__ import annotations
 
-import struct
-from types import SimpleNamespace
-
 import pytest
-from bench.race import LoadError
-from bench.soak import LISTS, Sample, come_and_go, complaints
-from tests.sockets import ask
-
-from bench import soak
-from sockwright.workbench import BenchThread
+from bench.soak import Sample, complaints
 
 MIB = 2**20
 
@@ -39,23 +31,3 @@ def test_descriptors_that_stay_behind_are_a_leak() -> None:
 @pytest.mark.parametrize("count", [0, 17])
 def test_too_few_looks_are_no_proof(count: int) -> None:
     assert "too few" in complaints(samples(*[50.0] * count))[0]
-
-
-def test_the_lists_of_a_soak_are_answered_as_it_expects() -> None:
-    with BenchThread() as bench:
-        at = bench.serve("tcp://:0", "codebook")
-        place = 0
-        while place < len(LISTS):
-            asked, answered = struct.unpack_from("!II", LISTS, place)
-            place += 8
-            assert ask(at, LISTS[place : place + asked]) == LISTS[place + asked : place + asked + answered]
-            place += asked + answered
-
-
-def test_a_crowd_comes_and_goes_and_a_wrong_answer_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(soak, "CROWD", 20)
-    with BenchThread() as bench:
-        people, echo = bench.serve("tcp://:0", "people"), bench.serve("tcp://:0", "echo")
-        assert come_and_go(SimpleNamespace(port=people.port))["rate"] > 0  # type: ignore[arg-type]
-        with pytest.raises(LoadError, match="20 wrong answers"):
-            come_and_go(SimpleNamespace(port=echo.port))  # type: ignore[arg-type]

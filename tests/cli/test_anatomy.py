@@ -80,4 +80,44 @@ def test_what_is_no_http_is_refused(tmp_path: Path) -> None:
     with running(tmp_path, "serve", "udp://:0", "--do", "echo") as program:
         run(tmp_path, "call", f"udp://127.0.0.1:{program.port('echo', 'udp')}", "x")
     done = run(tmp_path, "log", "show", "1", "--anatomy")
-    assert (done.returncode, "not HTTP" in done.stderr) == (1, True)
+    assert (done.returncode, "not HTTP or SMTP" in done.stderr) == (1, True)
+
+
+def test_mail_is_taken_apart_as_well(tmp_path: Path) -> None:
+    with running(tmp_path, "serve", "smtp://:0", "--do", "mailsink", "--mailbox", "memory") as program:
+        port = program.port("mailsink", "smtp")
+        url = f"smtp://127.0.0.1:{port}?starttls=no"
+        called = run(tmp_path, "call", url, "from=a@b", "to=c@d", "subject=Тема", "body=.x", "-v")
+        spoken = run(tmp_path, "call", url, "to=c@d", "body=y", "-v", "--json")
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as sock:
+            sock.sendall(b"EHLO x\nEHLO x\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\n\x1b[31m\r\n\r\nhalf")
+            sock.shutdown(socket.SHUT_WR)
+            read_all(sock)
+    assert called.stdout.startswith("250 ")
+    for words in (
+        "> MAIL FROM:<a@b>",
+        ": a mail begins: its reverse-path",
+        ": done; 2.1.5: the forward-path is good",
+        "> Subject: =?utf-8?",
+        ": what it is about",
+    ):
+        assert words in called.stderr
+        assert words in run(tmp_path, "log", "show", "1", "--anatomy").stdout
+    steps = json.loads(spoken.stdout)["dialogue"]
+    assert [step["kind"] for step in steps][:3] == ["reply", "command", "reply"]
+    assert spoken.stderr == ""
+    broken = run(tmp_path, "log", "show", "3", "--anatomy")
+    assert "RFC 5321, 2.3.8" in broken.stdout
+    assert "its end is not here" in broken.stdout
+    assert "\x1b" not in broken.stdout
+    about = json.loads(run(tmp_path, "log", "show", "1", "--anatomy", "--json").stdout)
+    assert about["dialogue"][0]["lines"][0]["parts"]["reply code"] == "220"
+
+    one = run(tmp_path, "log", "export", "id:1", "--as", "eml")
+    several = run(tmp_path, "log", "export", "proto:smtp", "--as", "eml")
+    assert one.stdout.replace("\r\n", "\n").endswith("\n\n.x\n")
+    assert (several.returncode, "-o FOLDER/" in several.stderr) == (2, True)
+    folder = tmp_path / "mails"
+    assert run(tmp_path, "log", "export", "--as", "eml", "-o", f"{folder}/").returncode == 0
+    assert sorted(file.name for file in folder.iterdir()) == ["1-1.eml", "2-1.eml", "3-1.cut.eml"]
+    assert (folder / "3-1.cut.eml").read_bytes() == b"\x1b[31m\r\n\r\nhalf"

@@ -60,6 +60,9 @@ def test_the_ready_file_with_the_token_is_its_users_alone(tmp_path: Path) -> Non
 
 
 def test_no_console_is_none_and_only_leaves_it_out(tmp_path: Path) -> None:
+    told = run(tmp_path, "up", "--only", "nonsense").stderr
+    assert "console" in told
+    assert "7070" not in told
     for words in (("--no-console",), ("--only", "echo")):
         home = tmp_path / words[-1].strip("-")
         home.mkdir()

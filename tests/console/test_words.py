@@ -68,9 +68,8 @@ def test_what_is_filled_in_is_the_same_in_each_language(other: str) -> None:
 
 
 def test_the_russian_is_russian() -> None:
-    foreign = re.compile(
-        r"`[^`]*`|\{\w+\}|sockwright[ \w]+|[a-z]+:[a-z]+|JavaScript|[A-Z]{2,}[\w-]*|\b(?:Enter|Esc|Tab|Python|curl|nc)\b"
-    )
+    names = r"JavaScript|[A-Z]{2,}[\w-]*|\b(?:Enter|Esc|Tab|Python|curl|nc)\b"
+    foreign = re.compile(rf"`[^`]*`|\{{\w+\}}|sockwright[ \w]+|[a-z]+:[a-z]+|{names}")
     for table, entries in words("ru").items():
         for key, said in entries.items():
             for text in [said] if isinstance(said, str) else said.values():

@@ -46,7 +46,10 @@ Examples:
 @click.option("--upload-limit", metavar="SIZE", help="files: the most content of one upload (100MiB).")
 @click.option("--auth", metavar="USER:PASSWORD", help="files: for who knows these only (SOCKWRIGHT_SERVE_AUTH).")
 @click.option("--lan", is_flag=True, help="Let others on the network in, not only this machine.")
-@click.option("--mailbox", metavar="FILE|memory", help="Where mailsink keeps mail.")
+@click.option(
+    "--mailbox", metavar="FILE|URL|memory", help="Where mailsink keeps mail: a file, redis://HOST:PORT/DB, memory."
+)
+@click.option("--users", metavar="FILE", help="smtp: who must log in, a line each: name:password. Else anybody may.")
 @click.option("--no-journal", is_flag=True, help="Keep what happens in memory only.")
 @click.option("--store", metavar="URL", help="Where state is kept: a file, redis://HOST:PORT/DB, memory.")
 @click.option("--console", is_flag=True, help="Show a live page of it at port 7070, or the next one that is free.")
@@ -55,12 +58,13 @@ Examples:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
 def command(endpoints: tuple[str, ...], service: str, **options: Any) -> None:
     """Serve SERVICE at each ENDPOINT until Ctrl-C."""
-    from sockwright.cli import running
+    from sockwright.cli import running, users
 
     settings, limits = _settings(service, options), _limits(options)
     postings = [
         running.posting(text, service, options.get("frame"), settings=settings, limits=limits) for text in endpoints
     ]
+    postings = users.with_users(postings, options.pop("users"))
     raise manners.Stop(running.run(postings, title=f"serve {service}", **options))
 
 

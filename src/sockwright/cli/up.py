@@ -44,6 +44,7 @@ LECTURE: tuple[tuple[str, tuple[str, ...], tuple[str, ...], int], ...] = (
 
 # Where the console is with them; else at its usual port.
 LECTURE_CONSOLE = 8099
+CONSOLE_PORTS = ("7070", str(LECTURE_CONSOLE))
 
 # Here the root is for files.
 SETTINGS = {"probes": {"prefixes": ("/probe",)}}
@@ -70,7 +71,10 @@ Examples:
 @click.option("--idle", metavar="TIME", help="Hang up on who is silent for so long (5m).")
 @click.option("--grace", metavar="TIME", help="How long conversations may go on after SIGTERM (5s).")
 @click.option("--max-connections", type=click.IntRange(1), metavar="N", help="Connections at once.")
-@click.option("--mailbox", metavar="FILE|memory", help="Where the mail sink keeps mail.")
+@click.option(
+    "--mailbox", metavar="FILE|URL|memory", help="Where the mail sink keeps mail: a file, redis://HOST:PORT/DB, memory."
+)
+@click.option("--users", metavar="FILE", help="smtp: who must log in, a line each: name:password. Else anybody may.")
 @click.option("--no-journal", is_flag=True, help="Keep what happens in memory only.")
 @click.option("--store", metavar="URL", help="Where state is kept: a file, redis://HOST:PORT/DB, memory.")
 @click.option("--ready-file", metavar="FILE", help="Write the real endpoints there (JSON) once they answer.")
@@ -78,12 +82,13 @@ Examples:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
 def command(only: str | None, lecture: bool, open_page: bool, folder: str | None, **options: Any) -> None:
     """Run every service in one process until Ctrl-C."""
-    from sockwright.cli import running
+    from sockwright.cli import running, users
 
     # The lecture's file server serves the folder it was started in; otherwise nobody's files are served unasked.
     folder = folder or ("." if lecture else None)
     names = running.lan_names(lan=bool(options.get("lan")))
     postings = [_with_files(each, folder, names) for each in chosen(LECTURE if lecture else TABLE, only)]
+    postings = users.with_users(postings, options.pop("users"))
 
     def show(listening: Sequence[Listening], journal: Journal, console: str) -> None:
         _show(listening, journal, console, lan=bool(options.get("lan")))
@@ -105,12 +110,15 @@ def chosen(table: Sequence[tuple[str, tuple[str, ...], tuple[str, ...], int]], o
 
     rows = [(label, names, scheme, port) for label, names, schemes, port in table for scheme in schemes]
     wanted = [word.strip().lower() for word in only.split(",") if word.strip()] if only else []
-    known = {word for label, names, scheme, port in rows for word in (label, scheme, str(port))} | {"console"}
+    known = {word for label, names, scheme, port in rows for word in (label, scheme, str(port))} | {
+        "console",
+        *CONSOLE_PORTS,
+    }
     for word in wanted:
         if word not in known:
             raise click.UsageError(
                 f"--only: there is nothing called {word!r}.{manners.nearest(word, known)} "
-                f"There are: {', '.join(sorted(known - {str(row[3]) for row in rows}))}"
+                f"There are: {', '.join(sorted(word for word in known if not word.isdecimal()))}"
             )
     return [
         Posting(Endpoint(scheme, LOOPBACK, port, tls=SCHEMES[scheme][1]), names, label=label, settings=SETTINGS)
@@ -121,7 +129,7 @@ def chosen(table: Sequence[tuple[str, tuple[str, ...], tuple[str, ...], int]], o
 
 def _wants_console(only: str | None) -> bool:
     """Tell whether `--only` leaves the console in: it shows what is there, so it goes with everything or by name."""
-    return only is None or "console" in [word.strip().lower() for word in only.split(",")]
+    return only is None or bool({"console", *CONSOLE_PORTS} & {word.strip().lower() for word in only.split(",")})
 
 
 def _with_files(posting: Posting, folder: str | None, settings: dict[str, object]) -> Posting:

@@ -705,6 +705,7 @@ class Stream(Driver, asyncio.Protocol):
     def retire(self, now: float) -> None:
         """The bench shuts down: let the conversation say goodbye, and a session end."""
         if self._session_task is not None and self._session is not None:
+            self.perform(self.conversation.stopping(now))
             self._session_task.cancel()
             self._session = None
             self.finish("shutting down", how=STOPPED)

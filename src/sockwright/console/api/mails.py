@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import time
 from typing import Any
 
 from sockwright.console.api import Asked, Download, Operation, Parameter
@@ -17,8 +18,9 @@ from sockwright.wire.mime import Understood, understood
 from sockwright.wire.visible import visible
 
 PAGE = 500
-# SMTP sessions that are looked through for refusals, and refused mails that are told.
+# SMTP sessions that are looked through for refusals, for how long (seconds), and refused mails that are told.
 SESSIONS = 2_000
+PATIENCE = 5.0
 REFUSED = 200
 # Connections among which the one that brought a mail is looked for.
 LOOKED_THROUGH = 5_000
@@ -141,12 +143,13 @@ def delete_mails(asked: Asked) -> None:
 def get_refused(asked: Asked) -> dict[str, Any]:
     refused: list[dict[str, Any]] = []
     looked = 0
+    deadline = time.monotonic() + PATIENCE
     with opened(asked.desk) as source:
         for one in source.connections():
             if one.opened.proto != "smtp":
                 continue
             looked += 1
-            if looked > SESSIONS or len(refused) == REFUSED:
+            if looked > SESSIONS or len(refused) == REFUSED or time.monotonic() > deadline:
                 break
             told = _refused(source, one)
             if told is not None:

@@ -6,17 +6,13 @@ import { empty, pill } from "./parts.js";
 import { bytes } from "./time.js";
 import { t } from "./words.js";
 
-/** Fill `box` with the anatomy of connection `number`. */
-export async function anatomy(box, number) {
-  let told;
-  try {
-    told = await api.get(`connections/${number}/anatomy`);
-  } catch (trouble) {
-    if (trouble.status !== 404 && trouble.status !== 422) throw trouble;
-    told = { messages: [] };
-  }
+const KNOWN = ["http", "xmlrpc", "smtp"];
+
+/** Fill `box` with the anatomy of `connection`. */
+export async function anatomy(box, connection) {
+  const told = KNOWN.includes(connection.proto) ? await api.get(`connections/${connection.number}/anatomy`) : { messages: [] };
   if (!told.messages.length) return put(box, empty(t("traffic.no_anatomy"), t("traffic.no_anatomy_why")));
-  return put(box, told.messages.map((message) => shown(message, told.protocol)));
+  return put(box, told.protocol === "smtp" ? dialogue(told.messages) : told.messages.map((message) => shown(message, told.protocol)));
 }
 
 function shown(message, protocol) {
@@ -26,7 +22,28 @@ function shown(message, protocol) {
     el("h3", {}, t(isClient ? "traffic.client" : "traffic.server"), pill(message.kind ?? protocol, "proto")),
     (message.lines ?? []).map(line),
     (message.wrong ?? []).map((wrong) => el("div", { class: "line bad" }, el("p", { class: "wrong", text: wrong }))),
+    message.call ? called(message.call) : null,
     content(message.content));
+}
+
+/** What the content of XML-RPC says: a call with its values, the value that is its answer, or a fault. */
+function called(call) {
+  const values = (call.values ?? ("value" in call ? [call.value] : [])).map((value) => JSON.stringify(value));
+  const words = call.wrong ?? (call.fault ? `${t("traffic.rpc_fault")} ${call.fault.code}: ${call.fault.message}` : call.method ? `${call.method}(${values.join(", ")})` : `→ ${values.join(", ")}`);
+  return el("div", { class: call.wrong || call.fault ? "line bad" : "line" }, el("span", { class: "raw" }, el("span", { class: "key", text: words })), el("span", { class: "meaning", text: t(call.method ? "traffic.rpc_call" : call.fault || call.wrong ? "traffic.rpc_fault" : "traffic.rpc_value") }));
+}
+
+/** SMTP: commands and replies in their order, the client's and the server's by their colour. */
+function dialogue(lines) {
+  return el("div", { class: "dialogue" }, lines.map((one) => {
+    const side = one.side === "server" ? "server" : "client";
+    const isRefusal = side === "server" && /^[45]/.test(String(one.code ?? ""));
+    const head = String(one.code || one.verb || "");
+    const text = one.kind === "content" ? t("traffic.mail_content", { size: bytes(one.size ?? 0) }) : one.text;
+    return el("div", { class: `line ${side}${isRefusal ? " bad" : ""}` },
+      el("span", { class: "raw" }, head && text.startsWith(head) ? [el("span", { class: "key", text: head }), text.slice(head.length)] : text),
+      el("span", { class: "meaning", text: one.meaning ?? "" }));
+  }));
 }
 
 function line(one) {

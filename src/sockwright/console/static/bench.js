@@ -7,7 +7,7 @@ import { feed, live } from "./feed.js";
 import { key } from "./keys.js";
 import { button, copyButton, dialog, facts, pill, spark } from "./parts.js";
 import { paste, tries } from "./paste.js";
-import { bytes, clock } from "./time.js";
+import { bytesBriefly, clock } from "./time.js";
 import { about, number, t } from "./words.js";
 
 // Points of a spark line, one a second.
@@ -48,7 +48,7 @@ class Card {
   }
 
   openTries() {
-    dialog(t("bench.try", { name: this.place.name }), (body) => {
+    dialog(t("bench.try", { name: `${this.place.name} ${this.place.scheme}` }), (body) => {
       const services = this.place.services ?? [];
       if (services.length > 1) body.append(facts([[t("bench.services"), services.join(", ")]]));
       if (this.place.moved_from) body.append(el("p", { class: "hint", text: t("bench.moved", { port: String(this.place.moved_from) }) }));
@@ -64,7 +64,7 @@ class Card {
     put(this.counts,
       el("span", { title: t("bench.now_title") }, el("b", { text: number(connections) }), ` ${t("bench.now")} · `, el("b", { text: number(total) }), ` ${t("bench.total")}`),
       refused ? pill(t("bench.refused", { count: refused }), "warn") : null,
-      el("span", {}, el("span", { class: "in", text: `↓ ${bytes(received)}`, title: t("bench.received") }), " ", el("span", { class: "out", text: `↑ ${bytes(sent)}`, title: t("bench.sent") })));
+      el("span", {}, el("span", { class: "in", text: `↓ ${bytesBriefly(received)}`, title: `${t("bench.received")}: ${number(received)}` }), " ", el("span", { class: "out", text: `↑ ${bytesBriefly(sent)}`, title: `${t("bench.sent")}: ${number(sent)}` })));
     put(this.faults, faults.map((one) => pill(faultWords(one), "warn")),
       faults.length ? button(t("faults.heal"), async () => (await heal(this.place)) && refresh(), { kind: "quiet small" }) : null);
     this.faults.hidden = !faults.length;

@@ -110,7 +110,8 @@ export class Detail {
 
   #fill() {
     const connection = this.#connection;
-    const [words, kind] = ending(connection);
+    const [words, kind] = ending(connection, false);
+    const reason = connection.reason && !connection.remark.includes(connection.reason) ? connection.reason : "";
     const [client, server] = sides(connection);
     const [said, answered] = counts(connection);
     const again = el("a", { class: "button small again", title: t("traffic.again"), href: `/call?from=${connection.number}` }, icon("again"), el("span", { text: t("traffic.again") }));
@@ -130,6 +131,7 @@ export class Detail {
         connection.seed ? [t("traffic.seed"), String(connection.seed)] : null,
         connection.faults ? [t("traffic.faults"), String(connection.faults)] : null,
       ]),
+      reason ? el("p", { class: "hint", text: reason }) : null,
       connection.remark ? el("p", { class: "remark", text: connection.remark }) : null,
       this.#tabs.list);
     this.#fillTab();
@@ -143,7 +145,7 @@ export class Detail {
       if (!box.contains(this.#talk.node)) put(box, this.#talk.node);
       this.#talk.show(connection);
     } else if (tab === "timeline") put(box, timeline(connection, (place) => this.#reveal(place)));
-    else if (tab === "anatomy") attempt(() => anatomy(box, connection.number));
+    else if (tab === "anatomy") attempt(() => anatomy(box, connection));
     else if (box.dataset.of !== String(connection.number)) {
       box.dataset.of = connection.number;
       attempt(() => this.#fillCopies(box, connection.number));

@@ -8,15 +8,15 @@ const BY_US = { fin: "ending.we_fin", rst: "ending.we_rst", "time-out": "ending.
 const UDP = { fin: "ending.udp_over", "time-out": "ending.udp_silent", limit: "ending.limit", error: "ending.error", stopped: "ending.stopped" };
 const SIGNS = { fin: ["", "fin"], rst: ["bad", "rst"], "time-out": ["warn", "clock"], limit: ["warn", "warn"], error: ["bad", "warn"], stopped: ["", "fin"] };
 
-/** Return [words, class, icon] for the end of `connection`. */
-export function ending(connection) {
+/** Return [words, class, icon] for the end of `connection`; the words have its reason where `why`. */
+export function ending(connection, why = true) {
   if (connection.state === "open") return [t("ending.open"), "open", ""];
   if (connection.state === "lost") return [t("ending.lost"), "warn", "warn"];
   const words = connection.proto === "udp" ? UDP : ({ peer: BY_PEER, target: BY_TARGET }[connection.by] ?? BY_US);
   const known = words[connection.end];
   const said = known ? t(known) : connection.ending;
   const [kind, sign] = connection.proto === "udp" && connection.end === "time-out" ? ["", "fin"] : (SIGNS[connection.end] ?? ["", "fin"]);
-  return [connection.reason ? `${said}: ${connection.reason}` : said, kind, sign];
+  return [why && connection.reason ? `${said}: ${connection.reason}` : said, kind, sign];
 }
 
 /** Whether a chunk or mark of `direction` is the client's. */

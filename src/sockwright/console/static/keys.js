@@ -43,7 +43,7 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
-/** The list of all keys of this page, as elements. */
+/** The lists of all keys of this page, one per group. */
 export function listed() {
   const groups = new Map();
   for (const one of known) {
@@ -51,18 +51,19 @@ export function listed() {
     if (!groups.has(one.group)) groups.set(one.group, []);
     groups.get(one.group).push(one);
   }
-  const list = el("dl", { class: "keys" });
+  const lists = [];
   for (const [group, entries] of groups) {
     const names = { ArrowDown: "↓", ArrowUp: "↑", Escape: "Esc" };
-    list.append(el("h3", { text: group }));
+    const list = el("dl", { class: "keys" });
     for (const { keys, about } of entries) {
       list.append(el("dt", {}, keys.split(" ").map((one) => el("kbd", { text: names[one] ?? one }))), el("dd", { text: about }));
     }
+    lists.push(el("section", {}, el("h3", { text: group }), list));
   }
-  return list;
+  return lists;
 }
 
 /** Show the list. */
 export function showKeys() {
-  dialog(t("shell.keys"), (body) => body.append(listed())).open();
+  dialog(t("shell.keys"), (body) => body.append(...listed())).open();
 }

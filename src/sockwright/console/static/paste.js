@@ -5,8 +5,8 @@ import { code, select, tabs } from "./parts.js";
 import { t } from "./words.js";
 
 const TOOLS = [["sockwright", "sockwright"], ["nc", "nc"], ["curl", "curl"], ["python", "Python"]];
-// What is tried first, best first: what shows most.
-const FIRST = ["echo tcp", "http http", "greet tcp"];
+// What is tried first, best first: what every tool can speak to, then what shows most.
+const FIRST = ["http http", "echo tcp", "greet tcp"];
 
 /** Tabs with the commands that try `place`, those that make sense there. */
 export function tries(place, chosen = "sockwright") {

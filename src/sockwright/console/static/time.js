@@ -41,6 +41,9 @@ export function bytes(count) {
   return t("unit.gb", { n: three.format(count / 1e9) });
 }
 
+/** To three digits from the first thousand on, where there is little room. */
+export const bytesBriefly = (count) => (count < 1000 ? bytes(count) : count < 10000 ? t("unit.kb", { n: three.format(count / 1e3) }) : bytes(count));
+
 /** How long ago, coarsely: just now, 5 min, 3 h. */
 export function ago(when, now = Date.now() / 1000) {
   const seconds = Math.max(0, now - when);

@@ -48,7 +48,7 @@ const rows = new Rows($("#list"), {
   select: (connection) => detail.number !== null && open(connection.number, { replace: true }),
   open: (connection) => open(connection.number),
   end: older,
-  scroll: () => rows.atTop && !reading() && release(),
+  scroll: () => held.size && !reading() && release(),
 });
 
 const detail = new Detail($("#detail"), { close, tab: () => address({ replace: true }) });
@@ -297,10 +297,9 @@ function showNews() {
 }
 
 $("#clear").addEventListener("click", async () => {
-  const words = filter ? t("traffic.clear_fitting", { filter }) : t("traffic.clear_all");
-  if (!(await sure(t("traffic.clear"), words, t("traffic.clear_yes")))) return;
+  if (!(await sure(t("traffic.clear"), t("traffic.clear_all"), t("traffic.clear_yes")))) return;
   await attempt(async () => {
-    await api.remove("connections", { filter });
+    await api.remove("connections");
     close();
     await load();
   });
