@@ -68,6 +68,8 @@ def test_echo_has_the_fields_that_clients_look_for(at: str) -> None:
     assert ask(f"{at}/user-agent", fields={"User-Agent": "me"}).json == {"user-agent": "me"}
     assert ask(f"{at}/ip").json == {"origin": "127.0.0.1"}
     assert ask(f"{at}/headers", fields={"x-two-words": "1"}).json["headers"]["X-Two-Words"] == "1"
+    twice = ask(f"{at}/headers", fields={"X-A": "1", "x-a": "2"}).json["headers"]
+    assert twice["X-A"] == "1,2"
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])

@@ -196,6 +196,12 @@ class Slices:
         for at in range(0, len(data), 10_000):
             self.stream.emit(data[at : at + 10_000])
 
+    def passes(self, data: bytes) -> bool:
+        return False
+
+    def passes_unseen(self, size: int) -> bool:
+        return False
+
     def end(self, now: float) -> None:
         self.stream.emit_end()
 
@@ -206,6 +212,7 @@ class Slices:
         pass
 
     full = False
+    calm = 0
 
 
 def test_faults_stand_in_the_way_of_files_as_well(
@@ -215,6 +222,7 @@ def test_faults_stand_in_the_way_of_files_as_well(
 
     def connection_made(self: streams.Stream, transport: object) -> None:
         self.outbound = cast(Pipe, Slices(self))
+        self.inline = self.timely = None
         made(self, transport)
 
     monkeypatch.setattr(streams.Stream, "connection_made", connection_made)

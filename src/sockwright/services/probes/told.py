@@ -74,7 +74,7 @@ def fields_of(request: Request) -> dict[str, str]:
     for name, _ in request.fields:
         usual = "-".join(part.capitalize() for part in name.split("-"))
         if usual not in hidden:
-            found.setdefault(usual, request.fields.get(name))
+            found.setdefault(usual, ",".join(request.fields.values(name)))  # as WSGI joins what came twice
     return found
 
 
