@@ -19,7 +19,7 @@ import msgspec
 
 from sockwright.links.page import Page, read_page
 
-AFTER = 24  # pages that a run has read before it is worth a process
+AFTER = 10  # pages that a run has read before it is worth a process
 _AT_ONCE = 64  # pages that are there at once: so much work that it is never idle while we judge
 _BYTES = 400_000  # of them at most, about as much as a socket takes at once; larger pages we read ourselves
 _HEAD = struct.Struct("<IQ")  # length, ticket
