@@ -208,7 +208,13 @@ SCHEMAS: Mapping[str, Schema] = {
         {
             "places": _list(_object({"name": WORD, "endpoint": WORD, "faults": _list(_SET_FAULT), "seed": WHOLE})),
             "catalogue": _list(
-                _object({"name": WORD, "form": WORD, "about": WORD, "on": _list(WORD), "protocols": _list(WORD)})
+                _object(
+                    {
+                        **dict.fromkeys(("name", "form", "about", "example"), WORD),
+                        "on": _list(WORD),
+                        "protocols": _list(WORD),
+                    }
+                )
             ),
             "profiles": _list(_object({"name": WORD, "source": WORD})),
         }

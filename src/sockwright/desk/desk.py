@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from sockwright import __version__, faults
+from sockwright import __version__
 from sockwright.config import duration
 from sockwright.console.desk import Counts, Plain
 from sockwright.desk import copies, letters
@@ -19,7 +19,6 @@ from sockwright.desk.checks import Checks
 from sockwright.desk.commands import commands
 from sockwright.desk.people import BenchPeople
 from sockwright.errors import ServiceError
-from sockwright.faults.profiles import PROFILES
 from sockwright.journal.transcript import Transcript
 from sockwright.services.books import Shelf
 from sockwright.services.presence import Registry
@@ -121,29 +120,8 @@ class BenchDesk:
         return listed
 
     def fault_catalogue(self) -> Plain:
-        kinds = [faults.kind(name) for name in faults.FAULTS]
-        return {
-            "catalogue": [
-                {
-                    "name": one.name,
-                    "form": one.form,
-                    "about": one.about,
-                    "on": sorted(one.on),
-                    "protocols": list(one.protocols),
-                }
-                for one in kinds
-            ],
-            "profiles": [
-                {
-                    "name": one.name,
-                    "down": list(one.down),
-                    "up": list(one.up),
-                    "udp": list(one.udp),
-                    "source": one.source,
-                }
-                for one in PROFILES.values()
-            ],
-        }
+        known: Plain = self._bench.breaking.do("catalogue", {})
+        return {"catalogue": known["faults"], "profiles": known["profiles"]}
 
     def break_(self, asked: Mapping[str, Any]) -> Sequence[Plain]:
         wanted = _request(asked)

@@ -24,9 +24,6 @@ function fits(kind, place) {
   return (!kind.on?.length || kind.on.includes(carrier)) && (!kind.protocols?.length || kind.protocols.includes(protocol));
 }
 
-// `latency=200ms[~50ms]` -> `latency=200ms~50ms`: what may be left out is shown as well
-const example = (form) => form.replace(/[[\]]/g, "");
-
 /** Open the form for `place`; `done` is called when something was set or healed. */
 export async function openFaults(place, done) {
   let known;
@@ -43,7 +40,7 @@ export async function openFaults(place, done) {
     const text = el("input", { type: "text", class: "mono", required: true, spellcheck: "false", autocomplete: "off", placeholder: "latency=200ms" });
     which.addEventListener("change", () => {
       const kind = kinds.find((one) => one.name === which.value);
-      text.value = kind ? example(kind.form) : "";
+      text.value = kind?.example ?? "";
       about.textContent = kind?.about ?? "";
     });
     let to = "down";
