@@ -210,7 +210,11 @@ def becomes(page: Page, condition: str, wait: float = PATIENCE / 1000) -> None:
     """
     end = time.monotonic() + wait
     while not page.evaluate(condition):
-        assert time.monotonic() < end, f"it never became true: {condition}"
+        if time.monotonic() > end:
+            about = page.evaluate(
+                "[document.querySelector('#list')?.ariaRowCount, document.querySelector('#news')?.innerText]"
+            )
+            raise AssertionError(f"it never became true: {condition} (rows and news: {about})")
         page.wait_for_timeout(20)
 
 

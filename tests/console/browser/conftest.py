@@ -17,11 +17,12 @@ ARGUMENTS = ["--no-sandbox", "--disable-background-networking", "--disable-compo
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All in one worker: a browser takes a second to start, and two of them take each other's time."""
+    """Two workers at most: a browser takes a second to start, and more of them take each other's time."""
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("browser"))
+            half = "views" if item.path.stem in ("test_bench", "test_traffic", "test_rooms") else "manners"
+            item.add_marker(pytest.mark.xdist_group(f"browser-{half}"))
 
 
 @pytest.fixture(scope="session")

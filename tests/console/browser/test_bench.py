@@ -101,6 +101,7 @@ def test_the_form_offers_what_makes_sense_there_and_says_what_is_wrong(bench: Be
     visitor.allowed.append("the server responded with a status of 400")
     page = visitor.open("/")
     card(page, bench, "echo", "udp").get_by_role("button", name="Break echo udp").click()
+    page.get_by_label("What goes wrong").wait_for()
     offered = page.get_by_label("What goes wrong").locator("option").all_inner_texts()
     assert "loss" in offered
     assert "status" not in offered

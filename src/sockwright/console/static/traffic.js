@@ -22,6 +22,8 @@ const PAGE = 200;
 // Milliseconds: while typing until the filter is asked; between two questions which changed connections are meant.
 const TYPING = 250;
 const ASKING = 200;
+// Rows that one question for missing ones brings.
+const CHASED = 500;
 // Connections that one question names.
 const NAMED = 100;
 // How narrow the list must be for a row to take two lines (as in traffic.css), and rows' heights (pixels).
@@ -35,6 +37,9 @@ let isWrong = false; // whether the filter cannot be understood: then nothing is
 let isPaused = false;
 let isAll = false; // whether there is nothing older
 let isLoading = false;
+let whole = 0; // up to this number nothing is missing
+let isChasing = false;
+let isBehind = false;
 let asking = 0;
 let generation = 0; // of the list: answers to an older question are dropped
 
@@ -82,6 +87,8 @@ const reading = () => isPaused || rows.selected !== null || !rows.atTop;
 function take(connections, { glow = true } = {}) {
   const fresh = [];
   for (const connection of connections) {
+    const known = rows.item(connection.number) ?? held.get(connection.number);
+    if (known && known.state !== "open" && connection.state === "open") continue; // an answer that the feed has overtaken
     if (rows.has(connection.number)) rows.update(connection);
     else if (held.has(connection.number)) held.set(connection.number, connection);
     else fresh.push(connection);
@@ -130,6 +137,7 @@ async function load(first = null) {
   doubtful.clear();
   isAll = !answer.more;
   rows.items = answer.connections ?? [];
+  whole = rows.items[0]?.number ?? 0;
   rows.toTop();
   news();
   nothing();
@@ -169,18 +177,53 @@ function nothing() {
   else if (!box.hasChildNodes() || box.querySelector(".empty")) put(box, paste(about.state.endpoints) ?? empty(t("traffic.none"), "", "traffic"));
 }
 
+const arrived = new Map(); // what the feed told since the last picture, by number
+let drawing = 0;
+
+// A burst is hundreds of events: the list is made anew once per picture, not once per event.
 feed.on("connection", (connection) => {
-  if (!filter || rows.has(connection.number) || held.has(connection.number)) return take([connection]);
-  if (isWrong) return undefined;
-  doubtful.add(connection.number);
-  asking ||= setTimeout(ask, ASKING);
+  arrived.set(connection.number, connection);
+  drawing ||= requestAnimationFrame(takeArrived);
+});
+
+function takeArrived() {
+  drawing = 0;
+  const all = [...arrived.values()];
+  arrived.clear();
+  const isMeant = ({ number }) => !filter || rows.has(number) || held.has(number);
+  const meant = all.filter(isMeant);
+  if (meant.length) take(meant);
+  if (isWrong) return;
+  for (const one of all) if (!isMeant(one)) doubtful.add(one.number);
+  if (doubtful.size) asking ||= setTimeout(ask, ASKING);
+}
+
+// More came than the feed tells one by one: ask for what is missing, down to where the list is known to be whole.
+feed.on("skipped", async () => {
+  if (isWrong || isChasing) return void (isBehind = true);
+  isChasing = true;
+  do {
+    isBehind = false;
+    await attempt(chase);
+  } while (isBehind && !isWrong);
+  isChasing = false;
   return undefined;
 });
-// More came than the feed tells one by one: ask for what is missing.
-feed.on("skipped", () => isWrong || attempt(async () => {
-  const newest = Math.max(0, ...rows.items.slice(0, 1).map((one) => one.number), ...held.keys());
-  take((await api.get("connections", { filter, after: newest, limit: 500 })).connections, { glow: false });
-}));
+
+async function chase() {
+  const mine = generation;
+  let newest = whole;
+  let before;
+  for (let page = 0; page < MOST / CHASED; page++) {
+    const { connections, more } = await api.get("connections", { filter, after: whole, before, limit: CHASED });
+    if (mine !== generation) return;
+    take(connections, { glow: false });
+    newest = Math.max(newest, connections[0]?.number ?? 0);
+    before = connections.at(-1)?.number;
+    if (!more || !before) break;
+  }
+  whole = newest;
+}
 
 // -- the filter
 
