@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench import codebook, hosts, links, people, rpc, smtp, start, tap, tcp, udp, web, workers
+from bench import calm, codebook, files, hosts, links, people, rpc, smtp, start, tap, tcp, timing, udp, web, workers
 from bench.race import Race
 
 RACES: tuple[Race, ...] = (
@@ -12,7 +12,12 @@ RACES: tuple[Race, ...] = (
     tcp.HELD,
     udp.UDP,
     tap.TAP,
+    calm.CALM,
+    calm.CALM_HTTP,
+    timing.LATENCY,
+    timing.RATED,
     web.HTTP,
+    files.FILES,
     hosts.WSGI,
     hosts.ASGI,
     rpc.XMLRPC,

@@ -51,7 +51,7 @@ class Contender:
             module = need.removeprefix("module:")
             if module != need:
                 if importlib.util.find_spec(module) is None:
-                    return f"no Python module {module} (pip install --group bench)"
+                    return f"no Python module {module} (pip install {module})"
             elif shutil.which(need) is None:
                 return f"no program {need}"
         return None

@@ -121,6 +121,11 @@ TAP = Race(
         Contender(MITMPROXY, mitmproxy, "python", (mitmdump(),)),
     ),
     (through(50),),
-    (Goal(ON, HAPROXY, 0.8), Goal(ON, MITMPROXY, 12.0), Goal(CALM, ON, 0.9)),
+    (
+        Goal(ON, HAPROXY, 0.8),
+        Goal(RECORDING, HAPROXY, 0.8),
+        Goal(RECORDING, MITMPROXY, 12.0),
+        Goal(CALM, ON, 0.9),
+    ),
     HAPROXY,
 )

@@ -58,6 +58,8 @@ class Refusal:
     trace: str = ""
 
 
+_POSITIONAL = frozenset({inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD})
+
 # What came of one call: its value, or a Refusal.
 Outcome = Any
 
@@ -91,6 +93,8 @@ class Service:
     route: str = ""
     later: bool = False  # its last parameter is a function to be called with the outcome, from any thread
     only: str = ""  # where it makes sense alone: over a "stream", a "datagram", or either, but without names ("line")
+    early: bool = False  # a handler that is asked before the content of a request is there
+    takes: int | None = None  # bytes of content of a request, None for the protocol's own limit
     parameters: tuple[_Parameter, ...] = ()
     returns: Any = Any
     doc: str = ""
@@ -126,9 +130,14 @@ class Service:
         return args
 
     def _from_values(self, arguments: Arguments) -> tuple[Sequence[Any], Mapping[str, Any]]:
+        values = arguments.values
+        if len(values) == 1 == len(self.parameters) and not arguments.named:
+            only = self.parameters[0]
+            if type(values[0]) is only.type and only.kind in _POSITIONAL:  # it fits as it is: the hot path
+                return values, {}
         args: list[Any] = []
         named: dict[str, Any] = {}
-        values = list(arguments.values)
+        values = list(values)
         left = dict(arguments.named)
         for parameter in self.parameters:
             if parameter.kind is inspect.Parameter.VAR_POSITIONAL:

@@ -70,7 +70,7 @@ def test_who_is_not_installed_is_named_and_skipped(stage: Stage) -> None:
     assert outcome.errors == []
     shown = table.text(there, outcome, 1, 0.1)
     assert "not here: gone: no program no-such-program-here" in shown
-    assert "not here: gone too: no Python module no_such_module_here (pip install --group bench)" in shown
+    assert "not here: gone too: no Python module no_such_module_here (pip install no_such_module_here)" in shown
     assert "goal ours ≥ 0.5 × C: cannot be told, ours is not here" in shown
 
 

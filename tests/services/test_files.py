@@ -167,7 +167,8 @@ def test_neither_fifo_nor_socket_holds_anything_up(site: Path) -> None:
 def test_a_change_is_seen_at_once(site: Path) -> None:
     files = made(site)
     assert content(ask(files, "/a.txt")) == b"hello"
-    assert files.handle(Request.to("/a.txt")) is files.handle(Request.to("/a.txt"))  # the cache is in use
+    again = Request.to("/a.txt")
+    assert files.handle(again) is files.handle(again)  # what is remembered is in use
     put(site / "a.txt", b"HELLO")  # the same size and time
     assert content(ask(files, "/a.txt")) == b"HELLO"
     (site / "a.txt").unlink()
@@ -177,7 +178,44 @@ def test_a_change_is_seen_at_once(site: Path) -> None:
 def test_what_changed_just_now_is_not_cached(site: Path) -> None:
     put(site / "a.txt", b"one", int(time.time()))
     files = made(site, now=time.time())
-    assert files.handle(Request.to("/a.txt")) is not files.handle(Request.to("/a.txt"))
+    again = Request.to("/a.txt")
+    assert files.handle(again) is not files.handle(again)
+
+
+def test_one_look_serves_a_turn_and_no_longer(site: Path) -> None:
+    files = made(site)
+    again = Request.to("/a.txt")
+    again.now = 1.0
+    assert content(ask_again(files, again)) == b"hello"
+    assert content(ask_again(files, again)) == b"hello"
+    put(site / "a.txt", b"HELLO")
+    assert content(ask_again(files, again)) == b"hello", "all of this turn had come before the change"
+    again.now = 2.0
+    assert content(ask_again(files, again)) == b"HELLO"
+
+
+def ask_again(files: Files, request: Request) -> Response:
+    answer = files.handle(request)
+    assert isinstance(answer, Response)
+    return answer
+
+
+def test_a_large_file_is_opened_anew_and_known_again(site: Path) -> None:
+    put(site / "big", b"x" * (JOINED + 1))
+    files = made(site)
+    again = Request.to("/big")
+    first, second = ask_again(files, again), ask_again(files, again)
+    assert second.lines == first.lines
+    assert content(first) == content(second) == b"x" * (JOINED + 1)
+    put(site / "big", b"y" * (JOINED + 2))
+    third = ask_again(files, again)
+    assert (third.length, content(third)) == (JOINED + 2, b"y" * (JOINED + 2))
+    (site / "big").unlink()
+    (site / "big").symlink_to("../key.txt")
+    assert ask_again(files, again).status == 404
+    (site / "big").unlink()
+    os.mkfifo(site / "big")
+    assert ask_again(files, again).status == 404
 
 
 def test_a_folder_without_its_slash_is_redirected(site: Path) -> None:
@@ -269,6 +307,11 @@ def test_an_application_page_stands_for_its_own_paths(site: Path) -> None:
     assert ask(files, "/missing.js", fields={"Accept": "*/*"}).status == 404
     assert ask(files, "/%2e%2e/key.txt").status == 404
     assert ask(made(site), "/users/7").status == 404
+    again = Request.to("/users/7")
+    assert content(ask_again(files, again)) == b"app"
+    (site / "users").mkdir()
+    put(site / "users" / "7", b"there now")
+    assert content(ask_again(files, again)) == b"there now"
 
 
 def test_a_password_is_wanted_where_one_is_set(site: Path) -> None:

@@ -20,7 +20,10 @@ from typing import Any
 import pytest
 
 from sockwright.services import Context
-from sockwright.services.probes import LONGEST, MOST_BYTES, UTF8, offer
+from sockwright.services.probes import offer
+from sockwright.services.probes.content import MOST_BYTES
+from sockwright.services.probes.documents import UTF8
+from sockwright.services.probes.told import LONGEST
 from sockwright.workbench import BenchThread
 
 
@@ -65,6 +68,8 @@ def test_echo_has_the_fields_that_clients_look_for(at: str) -> None:
     assert ask(f"{at}/user-agent", fields={"User-Agent": "me"}).json == {"user-agent": "me"}
     assert ask(f"{at}/ip").json == {"origin": "127.0.0.1"}
     assert ask(f"{at}/headers", fields={"x-two-words": "1"}).json["headers"]["X-Two-Words"] == "1"
+    twice = ask(f"{at}/headers", fields={"X-A": "1", "x-a": "2"}).json["headers"]
+    assert twice["X-A"] == "1,2"
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
@@ -180,6 +185,11 @@ def test_cookies_are_set_told_and_deleted(at: str) -> None:
     assert cookies("/cookies/set?a=1&b=2") == {"a": "1", "b": "2"}
     assert cookies("/cookies/set/c/3") == {"a": "1", "b": "2", "c": "3"}
     assert cookies("/cookies/delete?a") == {"b": "2", "c": "3"} or cookies("/cookies/delete?a=") == {"b": "2", "c": "3"}
+    for value in ('"bar:baz"', "a b;c,d", "жук\\", "\x01", ""):
+        quoted = urllib.parse.quote(value, safe="")
+        (said,) = ask(f"{at}/cookies/set?odd={quoted}").fields.get_all("Set-Cookie") or []
+        pair = said.rpartition("; Path=")[0]
+        assert ask(f"{at}/cookies", fields={"Cookie": pair}).json["cookies"] == {"odd": value}
     assert ask(f"{at}/cookies/set?a%0D%0AX=1").status == 400
 
 
@@ -216,7 +226,15 @@ def test_caching_is_answered(at: str) -> None:
     assert ask(f"{at}/etag/x", fields={"If-Match": '"y"'}).status == 412
     named = ask(f"{at}/response-headers?X-A=1&X-A=2&Content-Length=9")
     assert named.fields.get_all("X-A") == ["1", "2"]
-    assert named.json == {"X-A": ["1", "2"], "Content-Length": "9"}
+    told: dict[str, Any] = {
+        "X-A": ["1", "2"],
+        "Content-Type": "application/json",
+        "Content-Length": named.fields["Content-Length"],
+    }
+    assert named.json == told
+    assert int(told["Content-Length"]) == len(named.content)
+    typed = ask(f"{at}/response-headers?Content-Type=text/plain%3B%20charset%3DUTF-8")
+    assert typed.fields.get_all("Content-Type") == ["text/plain; charset=UTF-8"]
     assert ask(f"{at}/response-headers?X-A=%0D%0AX-B:1").status == 400
 
 

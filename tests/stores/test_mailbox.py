@@ -1,7 +1,9 @@
-"""The mailbox, in memory and in a file: the same tests for both; then what only a file must stand."""
+"""The mailbox, in memory, in a file and in Redis: the same tests for all; then what only one of them must stand."""
 
 from __future__ import annotations
 
+import contextlib
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -12,25 +14,31 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import redis
+from tests import strangers
+from tests.redis_server import RedisServer
 from tests.sockets import until
 
 from sockwright.binding import Refusal
 from sockwright.errors import ConfigError
-from sockwright.stores.mailbox import Limits, Mailbox, MemoryMailbox, Query, open_mailbox
+from sockwright.stores import Unavailable
+from sockwright.stores.mailbox import Limits, Mailbox, Query, open_mailbox
 from sockwright.stores.mailbox_file import FileMailbox
 from sockwright.wire.mail import Mail
 
 Make = Callable[[Limits | None], Mailbox]
 
 
-@pytest.fixture(params=["memory", "file"])
+@pytest.fixture(params=["memory", "file", "redis"])
 def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
     opened: list[Mailbox] = []
+    place = {"memory": "memory", "file": str(tmp_path / "m.db")}.get(request.param)
+    if place is None:
+        place = request.getfixturevalue("empty_redis").url
 
     def open_one(limits: Limits | None = None) -> Mailbox:
-        box = MemoryMailbox(limits) if request.param == "memory" else FileMailbox(tmp_path / "m.db", limits)
-        opened.append(box)
-        return box
+        opened.append(open_mailbox(place, limits))
+        return opened[-1]
 
     yield open_one
     for box in opened:
@@ -84,6 +92,24 @@ def test_finding(make: Make) -> None:
     assert box.find(Query(subject="%")) == []
 
 
+def test_a_word_anywhere_bounds_and_counts(make: Make) -> None:
+    box = make(None)
+    for n in range(1, 31):
+        keep(box, mail(f"Тема {n}", f"to{n}@x", f"from{n}@y"))
+    assert box.count() == 30
+    assert [one.number for one in box.find(Query(text="ТЕМА 3"), -1)] == [30, 3]
+    assert [one.number for one in box.find(Query(text="TO30@"), -1)] == [30]
+    assert [one.number for one in box.find(Query(text="from7@", subject="тема"), -1)] == [7]
+    assert [one.number for one in box.find(Query(before=4))] == [3, 2, 1]
+    assert [one.number for one in box.find(Query(after=9, before=12, to="to1"))] == [11, 10]
+    assert box.find(Query(text="@x>\nfrom3@y"), -1) == []
+    assert box.count(Query(text="тема 2")) == 11
+    assert box.count(Query(before=11, after=5)) == 5
+    assert box.clear(Query(after=4, before=6)) == 1
+    assert box.count() == 29
+    assert box.mail(5) is None
+
+
 def test_clearing_and_numbers_that_never_come_twice(make: Make) -> None:
     box = make(None)
     for subject in ("a", "b", "ab"):
@@ -113,6 +139,80 @@ def test_the_oldest_go_where_they_are_too_large(make: Make) -> None:
     assert box.find()[0].subject == "11"
 
 
+def test_a_search_goes_through_all_of_a_mailbox(make: Make) -> None:
+    box = make(None)
+    left = threading.Semaphore(0)
+    for n in range(1200):
+        box.keep(mail(f"number {n}", more="" if n % 2 else "number 3"), lambda _: left.release())
+    for _ in range(1200):
+        assert left.acquire(timeout=30)
+    assert len(box.find(limit=-1)) == 1200
+    assert [one.subject for one in box.find(limit=2)] == ["number 1199", "number 1198"]
+    assert [one.subject for one in box.find(Query(subject="number 7"), -1)][-1] == "number 7"
+    assert len(box.find(Query(subject="number 3"), -1)) == 111
+    assert [one.number for one in box.find(Query(subject="number 1"), 3)] == [1200, 1199, 1198]
+    assert box.clear(Query(subject="number 3")) == 111
+    assert len(box.find(limit=-1)) == 1089
+
+
+# -- Redis
+
+
+def test_two_nodes_share_the_mailbox_in_redis(empty_redis: RedisServer) -> None:
+    one, other = open_mailbox(empty_redis.url), open_mailbox(empty_redis.url)
+    try:
+        numbers = [keep(box, mail(subject)) for box, subject in ((one, "a"), (other, "b"), (one, "c"))]
+        assert numbers == [1, 2, 3]
+        assert [entry.subject for entry in other.find()] == ["c", "b", "a"]
+        before = one.version()
+        assert other.clear(Query(subject="b")) == 1
+        assert one.version() != before
+        assert [entry.subject for entry in one.find()] == ["c", "a"]
+    finally:
+        one.close()
+        other.close()
+
+
+def test_nothing_is_left_in_redis_of_mails_that_went(empty_redis: RedisServer) -> None:
+    with redis.Redis(port=empty_redis.port) as client:
+        box = open_mailbox(empty_redis.url, Limits(mails=10))
+        left = threading.Semaphore(0)
+        for n in range(1500):
+            box.keep(mail(f"number {n}"), lambda _: left.release())
+        for _ in range(1500):
+            assert left.acquire(timeout=30)
+        assert len(box.find(limit=-1)) == 10
+        assert [entry.subject for entry in box.find(Query(subject="number 1499"))] == ["number 1499"]
+        assert box.find(Query(subject="number 14"), -1)[-1].subject == "number 1490"
+        assert client.keys("sockwright:mail:search:*") == [b"sockwright:mail:search:1"]
+        assert len(client.keys("sockwright:mail:content:*")) == 10
+        assert box.clear() == 10
+        box.close()
+        counters = [b"sockwright:mail:number", b"sockwright:mail:size", b"sockwright:mail:version"]
+        assert sorted(client.keys("*")) in ([*counters], sorted([*counters, b"sockwright:mail:lines"]))
+        assert client.get("sockwright:mail:size") == b"0"
+
+
+def test_while_redis_is_away_mail_is_refused_and_comes_again(tmp_path: Path) -> None:
+    with RedisServer(strangers.find("redis"), tmp_path) as server:
+        box = open_mailbox(server.url)
+        assert keep(box, mail("one")) == 1
+        server.kill()
+        refused = keep(box, mail("two"))
+        assert isinstance(refused, Refusal)
+        assert refused.code == 503
+        with pytest.raises(Unavailable, match="no mailbox in Redis at 127"):
+            box.find()
+        server.start()
+        until(lambda: keep(box, mail("three")) == 2)
+        assert [entry.subject for entry in box.find()] == ["three", "one"]
+        box.close()
+    with pytest.raises(Unavailable):
+        open_mailbox(server.url)
+    with pytest.raises(ConfigError):
+        open_mailbox("redis://127.0.0.1:port/0")
+
+
 # -- the file
 
 
@@ -133,6 +233,39 @@ def test_a_file_is_opened_again_and_seen_by_others(tmp_path: Path) -> None:
             reader.close()
 
 
+FIRST = """
+CREATE TABLE line (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, received REAL NOT NULL, sender TEXT NOT NULL, recipients TEXT NOT NULL,
+    subject TEXT NOT NULL, author TEXT NOT NULL, addressed TEXT NOT NULL, size INTEGER NOT NULL, peer TEXT NOT NULL,
+    helo TEXT NOT NULL, login TEXT NOT NULL, tls INTEGER NOT NULL,
+    search_to TEXT NOT NULL, search_sender TEXT NOT NULL, search_subject TEXT NOT NULL
+);
+CREATE TABLE content (number INTEGER PRIMARY KEY, content BLOB NOT NULL);
+INSERT INTO line VALUES (3, 9.5, 'a@b', 'c@d', 'Тема', 'Ann', 'Bob', 14, '', 'h', '', 0, 'c@d bob', 'a@b ann', 'тема');
+INSERT INTO line VALUES (7, 10.5, 'a@b', 'c@d', 'gone', '', '', 1, '', '', '', 0, '', '', 'gone');
+DELETE FROM line WHERE number = 7;
+INSERT INTO content VALUES (3, CAST('Subject: Тема' AS BLOB));
+PRAGMA application_id = 0x4D61696C;
+PRAGMA user_version = 1;
+"""
+
+
+def test_a_file_of_the_first_version_goes_on(tmp_path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(tmp_path / "m.db")) as db:
+        db.executescript(FIRST)
+    for _ in range(2):
+        box = open_mailbox(str(tmp_path / "m.db"))
+        assert [(one.number, one.subject) for one in box.find(Query(subject="ТЕМА"))] == [(3, "Тема")]
+        kept = box.mail(3)
+        assert kept is not None
+        assert kept[1].sender == "a@b"
+        box.close()
+    box = open_mailbox(str(tmp_path / "m.db"))
+    assert keep(box, mail("new")) == 8
+    assert [one.number for one in box.find()] == [8, 3]
+    box.close()
+
+
 def test_what_is_no_mailbox_is_refused(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("not a database, but long enough to be looked at as one" * 20)
     with sqlite3.connect(tmp_path / "other.db") as db:
@@ -147,14 +280,24 @@ def test_a_disk_that_takes_nothing_is_a_refusal_and_not_the_end(tmp_path: Path) 
     box = FileMailbox(tmp_path / "m.db")
     keep(box, mail("one"))
     other = sqlite3.connect(tmp_path / "m.db", isolation_level=None)
-    other.execute("ALTER TABLE content RENAME TO away")
+    other.execute("ALTER TABLE mail RENAME TO away")
     refused = keep(box, mail("two"))
     assert isinstance(refused, Refusal)
     assert refused.code == 503
-    other.execute("ALTER TABLE away RENAME TO content")
+    other.execute("ALTER TABLE away RENAME TO mail")
     other.close()
     assert keep(box, mail("three")) == 2
     assert [one.subject for one in box.find()] == ["three", "one"]
+    box.close()
+
+
+def test_a_mailbox_whose_file_is_lost_refuses_and_hangs_nobody(tmp_path: Path) -> None:
+    box = FileMailbox(tmp_path / "sub" / "m.db")
+    shutil.rmtree(tmp_path / "sub")
+    refused = keep(box, mail("one"))  # the writer opens the file with its first mail
+    assert isinstance(refused, Refusal)
+    assert refused.code == 503
+    (tmp_path / "sub").mkdir()
     box.close()
 
 

@@ -9,7 +9,7 @@ from tests.sockets import records, until
 
 from sockwright.endpoint import Peer
 from sockwright.journal.records import ENDED, OPENED
-from sockwright.transport.datagrams import Flow
+from sockwright.transport.datagram_flow import Flow
 from sockwright.transport.limits import Limits
 from sockwright.workbench import BenchThread
 

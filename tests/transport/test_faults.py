@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import itertools
+import json
+import os
 import socket
+import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.sockets import WAIT, dial, read_all, read_exactly, records, until
+from tests.sockets import WAIT, dial, ended, read_all, read_exactly, records, until
 
 from sockwright.endpoint import Peer, parse
 from sockwright.errors import ConfigError
-from sockwright.journal.records import ENDED, FAULT, OPENED
+from sockwright.journal.records import ENDED, EXCHANGED, FAULT, OPENED, SENT
 from sockwright.transport.breaking import Request
 from sockwright.workbench import BenchThread, Posting
 
@@ -126,10 +132,14 @@ def test_a_blackhole_swallows(broken: Broken) -> None:
             sock.recv(1)
 
 
-def test_slices_come_apart(broken: Broken) -> None:
+def test_slices_come_apart(broken: Broken, bench: BenchThread) -> None:
     with dial(broken("slice=3@20ms")) as sock:
         sock.sendall(b"abcdefgh")
-        assert [sock.recv(100) for _ in range(3)] == [b"abc", b"def", b"gh"]
+        assert read_exactly(sock, 8) == b"abcdefgh"
+    number = records(bench.journal, FAULT)[0][1]
+    sent = [record for record in records(bench.journal, SENT) if record[1] == number]
+    assert [record[3] for record in sent] == [b"abc", b"def", b"gh"]
+    assert all(later[2] - earlier[2] > 0.015 for earlier, later in itertools.pairwise(sent))
 
 
 def test_half_close_goes_through_faults(broken: Broken) -> None:
@@ -230,3 +240,148 @@ def test_datagrams_are_lost_doubled_and_late(bench: BenchThread) -> None:
     assert mixed != sorted(mixed, key=int)
     heal(bench)
     assert ask(20) == [b"%d" % number for number in range(20)]
+
+
+def test_what_is_on_its_way_to_a_client_that_has_said_all_still_arrives(bench: BenchThread) -> None:
+    place = bench.serve("tcp://:0", "greet")
+    set_faults(bench, "greet", "latency=200ms")
+    with dial(place) as sock:
+        sock.shutdown(socket.SHUT_WR)  # reaches the server while its words wait in the pipe
+        assert read_all(sock) == b"Thank you for the connection"
+
+
+def test_who_is_let_in_while_faults_are_healed_is_healed_too(bench: BenchThread) -> None:
+    place = bench.serve("tcp://:0", "echo")
+    for wait in range(8):
+        set_faults(bench, "echo", "latency=30s", seconds=0.004)
+        time.sleep(wait / 1000)
+        with contextlib.ExitStack() as held:
+            socks = [held.enter_context(dial(place)) for _ in range(10)]
+            for sock in socks:
+                sock.sendall(b"x")
+                assert read_exactly(sock, 1) == b"x"
+
+
+CALM = ("cut=1GB", "stall=1s@1GB", "garbage=3@1GB", "corrupt=0%")
+
+
+def test_faults_that_do_not_fire_leave_a_connection_on_its_hot_path(broken: Broken, bench: BenchThread) -> None:
+    with dial(broken(*CALM, up=True, down=True)) as sock:
+        for number in range(50):
+            sock.sendall(b"%d" % number * 40)
+            assert read_exactly(sock, len(b"%d" % number * 40)) == b"%d" % number * 40
+    kinds = {record[0] for record in records(bench.journal)}
+    assert EXCHANGED in kinds  # one record for both directions is made in the turn alone
+    assert FAULT not in kinds
+
+
+@pytest.mark.parametrize("way", ["up", "down"])
+def test_what_went_past_a_fault_counts_when_it_fires(broken: Broken, bench: BenchThread, way: str) -> None:
+    with dial(broken("cut=100", **{way: True})) as sock:
+        for _ in range(9):
+            sock.sendall(b"0123456789")
+            assert read_exactly(sock, 10) == b"0123456789"
+        sock.sendall(b"abcdefghijklmnop" * 50)
+        said = read_all(sock)
+    # Behind a tap, what the echo would say to the last bytes is cut off as well.
+    assert said == b"abcdefghij" or (way == "up" and broken.name == "tap" and not said)  # type: ignore[attr-defined]
+    (fault,) = until(lambda: [record[3] for record in records(bench.journal, FAULT)])
+    assert fault == ("cut", f"to {'server' if way == 'up' else 'client'}", "FIN behind byte 100")
+
+
+@pytest.mark.parametrize("way", [{"up": True}, {"down": True}, {"up": True, "down": True}])
+def test_a_stall_in_the_middle_of_a_flood_keeps_order(broken: Broken, way: dict[str, bool]) -> None:
+    said = bytes(range(256)) * 8000
+    with dial(broken("stall=200ms@300KB", "garbage=1@3GB", **way)) as sock:
+
+        def write() -> None:
+            sock.sendall(said)
+            sock.shutdown(socket.SHUT_WR)
+
+        writing = threading.Thread(target=write)
+        writing.start()
+        assert hashlib.sha256(read_all(sock)).digest() == hashlib.sha256(said).digest()
+        writing.join()
+
+
+def test_faults_set_and_healed_in_the_middle_of_a_file_lose_nothing(bench: BenchThread, tmp_path: Path) -> None:
+    big = os.urandom(1 << 20) * 24
+    (tmp_path / "big").write_bytes(big)
+    place = bench.listen(Posting(parse("http://:0"), (f"files:{tmp_path}",), label="site")).server.addresses[0]
+    set_faults(bench, "site", "cut=10GB")  # goes past it by sendfile
+    with dial(place) as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        ask = b"GET /big HTTP/1.1\r\nHost: x\r\n\r\n"
+        sock.sendall(ask * 2 + ask.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+        got = bytearray()
+        steps = iter([("rate=200MB/s", 5), ("slice=30000@0ms", 20), ("", 40), ("latency=5ms~4ms", 50), ("", 60)])
+        fault, at = next(steps)
+        while part := sock.recv(1 << 20):
+            got += part
+            if len(got) > at << 20:
+                heal(bench)
+                if fault:
+                    set_faults(bench, "site", fault)
+                fault, at = next(steps, ("", 1 << 20))
+    contents = []
+    rest = bytes(got)
+    while rest:
+        head, _, rest = rest.partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 200"), head[:80]
+        contents.append(hashlib.sha256(rest[: len(big)]).digest())
+        rest = rest[len(big) :]
+    assert contents == [hashlib.sha256(big).digest()] * 3
+    assert ended(bench.journal).sent == len(got)
+
+
+def do(bench: BenchThread, what: str, **about: Any) -> Any:
+    async def run() -> Any:
+        return json.loads(json.dumps(bench.workbench.breaking.do(what, about)))
+
+    return bench.call(run())
+
+
+def test_a_page_breaks_and_heals_by_plain_data(bench: BenchThread) -> None:
+    place = bench.serve("tcp://:0", "echo")
+    with dial(place) as sock, dial(place) as other:
+        for one in (sock, other):
+            one.sendall(b"x")
+            read_exactly(one, 1)
+        (change,) = do(bench, "break", name="echo", faults=["cut=3", "refuse"], share="100%", seconds="60s", seed=7)
+        assert (change["open"], len(change["connections"]), change["new_only"]) == (2, 2, ["refuse"])
+        assert set(change["connections"]) == {record[1] for record in records(bench.journal, OPENED)}
+        (listed,) = do(bench, "list")
+        assert (listed["name"], listed["seed"], len(listed["faults"])) == ("echo", 7, 2)
+        assert 50 < listed["faults"][0]["until"] - time.time() < 61
+        (healed,) = do(bench, "heal")
+        assert (healed["faults"], healed["open"]) == ([], 2)
+    assert {one["name"] for one in do(bench, "catalogue")["faults"]} >= {"latency", "cut"}
+
+
+@pytest.mark.parametrize(
+    ("what", "about", "said"),
+    [
+        ("brake", {}, "Did you mean 'break'"),
+        ("break", {}, "not said what"),
+        ("break", {"name": "echo"}, "no fault is named"),
+        ("break", {"name": "echo", "fault": ["cut=3"]}, "Did you mean 'faults'"),
+        ("break", {"name": "echo", "faults": "cut=3"}, "list of texts"),
+        ("break", {"name": "echo", "faults": [3]}, "list of texts"),
+        ("break", {"name": "echo", "faults": ["cut=3", "ct=3"]}, "Did you mean 'cut'"),
+        ("break", {"name": "echo", "faults": ["cut=3"], "share": "many"}, "not a share"),
+        ("break", {"name": "echo", "faults": ["cut=3"], "share": 3}, "no share"),
+        ("break", {"name": "echo", "faults": ["cut=3"], "seconds": "soon"}, "not a duration"),
+        ("break", {"name": "echo", "faults": ["cut=3"], "seconds": -1}, "no time"),
+        ("break", {"name": "echo", "faults": ["cut=3"], "seed": "seven"}, "no seed"),
+        ("break", {"name": "echo", "profile": "3k"}, "Did you mean '3g'"),
+        ("break", {"name": "echo", "faults": ["cut=3"] * 33}, "more than 32"),
+        ("heal", {"name": "ecko"}, "Did you mean 'echo'"),
+    ],
+)
+def test_bad_data_is_refused_and_changes_nothing(
+    bench: BenchThread, what: str, about: dict[str, Any], said: str
+) -> None:
+    bench.serve("tcp://:0", "echo")
+    with pytest.raises(ConfigError, match=said):
+        do(bench, what, **about)
+    assert do(bench, "list")[0]["faults"] == []

@@ -129,18 +129,17 @@ def test_who_never_reads_is_given_up_and_costs_no_memory(site: Path) -> None:
 
 
 def test_a_slow_download_is_not_idleness(site: Path) -> None:
-    with BenchThread(limits=Limits(idle=0.6)) as bench:
-        posting = Posting(parse("http://:0"), (f"files:{site}",), limits={"idle": 0.6})
+    with BenchThread(limits=Limits(idle=2.0)) as bench:
+        posting = Posting(parse("http://:0"), (f"files:{site}",), limits={"idle": 2.0})
         peer = bench.listen(posting).server.addresses[0]
         with dial(peer) as sock:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
             sock.sendall(get("big"))
             data = b""
-            began = time.monotonic()
             while len(data) < len(BIG):
                 data += sock.recv(256 * 1024)
-                if time.monotonic() - began < 1.5:
-                    time.sleep(0.05)  # the peer is slow: that is what is tested
+                if len(data) < len(BIG) // 2:  # the other half may be in the system's buffers, and idle we are then
+                    time.sleep(0.16)  # the peer is slow: that is what is tested
             sock.sendall(get("small", last=True))
             assert same(contents(data + read_all(sock)), [BIG, b"small"])
 
@@ -197,6 +196,12 @@ class Slices:
         for at in range(0, len(data), 10_000):
             self.stream.emit(data[at : at + 10_000])
 
+    def passes(self, data: bytes) -> bool:
+        return False
+
+    def passes_unseen(self, size: int) -> bool:
+        return False
+
     def end(self, now: float) -> None:
         self.stream.emit_end()
 
@@ -207,6 +212,7 @@ class Slices:
         pass
 
     full = False
+    calm = 0
 
 
 def test_faults_stand_in_the_way_of_files_as_well(
@@ -216,6 +222,7 @@ def test_faults_stand_in_the_way_of_files_as_well(
 
     def connection_made(self: streams.Stream, transport: object) -> None:
         self.outbound = cast(Pipe, Slices(self))
+        self.inline = self.timely = None
         made(self, transport)
 
     monkeypatch.setattr(streams.Stream, "connection_made", connection_made)

@@ -5,17 +5,22 @@ from __future__ import annotations
 import contextlib
 import itertools
 import socket
+import ssl
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from tests.peers import closed_port
 from tests.sockets import WAIT, dial, ended, read_all, read_exactly, records, reset, until
 
 from sockwright.endpoint import Peer, parse
-from sockwright.journal.records import NOTE, RECEIVED, SENT
+from sockwright.journal.records import ENDED, NOTE, RECEIVED, SENT
+from sockwright.transport import tap as tap_module
+from sockwright.transport import tls
 from sockwright.workbench import BenchThread, Posting
 
 Talk = Callable[[socket.socket], None]
@@ -274,3 +279,100 @@ def test_a_udp_target_that_is_not_there_is_noted(bench: BenchThread) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
         client.sendto(b"anybody?", place)
         until(lambda: [one for one in records(bench.journal, NOTE) if one[3][0] == "refused"])
+
+
+def trusting() -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=str(tls.ensure_ca()))
+
+
+def test_a_client_in_clear_that_has_said_all_hears_a_target_under_tls(bench: BenchThread) -> None:
+    target_ = bench.serve("https://:0", "hello")
+    posting = Posting(parse("tcp://:0"), (), target=parse(f"tcp+tls://localhost:{target_.port}?verify=no"))
+    place = bench.listen(posting).server.addresses[0]
+    with dial(place) as sock:
+        sock.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        sock.shutdown(socket.SHUT_WR)
+        assert b"Hello World!" in read_all(sock)
+
+
+def test_who_says_nothing_more_under_tls_is_let_go(bench: BenchThread, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tap_module, "LAST_WORDS", 0.3)
+    target_ = bench.serve("tcp+tls://:0", "echo")
+    posting = Posting(parse("tcp://:0"), (), target=parse(f"tcp+tls://localhost:{target_.port}?verify=no"))
+    place = bench.listen(posting).server.addresses[0]
+    with dial(place) as sock:
+        sock.sendall(b"abc")
+        sock.shutdown(socket.SHUT_WR)
+        assert read_all(sock) == b"abc"
+
+
+def test_tls_on_both_sides_keeps_every_byte_and_a_reset(bench: BenchThread) -> None:
+    target_ = bench.serve("tcp+tls://:0", "echo")
+    posting = Posting(parse("tcp+tls://:0"), (), target=parse(f"tcp+tls://localhost:{target_.port}?verify=no"))
+    place = bench.listen(posting).server.addresses[0]
+    said = bytes(range(256)) * 4000
+    with dial(place) as plain, trusting().wrap_socket(plain, server_hostname="localhost") as sock:
+        writing = threading.Thread(target=sock.sendall, args=(said,))
+        writing.start()
+        assert read_exactly(sock, len(said)) == said
+        writing.join(WAIT)
+        reset(sock)
+    ends = until(lambda: len(records(bench.journal, ENDED)) == 2 and records(bench.journal, ENDED))
+    assert {record[3].how for record in ends} == {"rst"}
+
+
+@pytest.mark.stranger("nc")
+def test_nc_half_closes_and_hears_the_reply_a_second_later(bench: BenchThread, stranger: Callable[[str], str]) -> None:
+    def late(client: socket.socket) -> None:
+        said = read_all(client)
+        time.sleep(1.0)
+        client.sendall(said[::-1])
+
+    with target(late) as port:
+        words = [stranger("nc"), "-N", "127.0.0.1", str(tap(bench, port).port)]
+        done = subprocess.run(words, input=b"abc", capture_output=True, timeout=30, check=False)
+    assert (done.returncode, done.stdout) == (0, b"cba")
+
+
+@pytest.mark.stranger("nc")
+def test_nc_as_the_server(bench: BenchThread, stranger: Callable[[str], str]) -> None:
+    port = free_port()
+    words = [stranger("nc"), "-N", "-l", "127.0.0.1", str(port)]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
+        assert server.stdin is not None
+        assert server.stdout is not None
+        server.stdin.write("220 готов\r\n".encode())
+        server.stdin.close()  # its banner, and its FIN
+        until(lambda: listens(port))
+        with dial(tap(bench, port)) as sock:
+            assert read_all(sock) == "220 готов\r\n".encode()
+            sock.sendall(b"heard")
+            sock.shutdown(socket.SHUT_WR)
+            assert server.stdout.read() == b"heard"
+
+
+@pytest.mark.stranger("ncat")
+def test_ncat_over_udp(bench: BenchThread, stranger: Callable[[str], str]) -> None:
+    echo = bench.serve("udp://:0", "echo")
+    place = tap(bench, echo.port, "udp://:0", "udp")
+    words = [stranger("ncat"), "-u", "127.0.0.1", str(place.port)]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as client:
+        assert client.stdin is not None
+        assert client.stdout is not None
+        client.stdin.write("кто там?\n".encode())
+        client.stdin.flush()  # it ends with its input, and over UDP an answer may come later than that
+        assert client.stdout.readline().startswith("кто там?".encode())
+        client.terminate()
+
+
+def listens(port: int) -> bool:
+    """Tell whether somebody listens there, without making a connection of it: a server may take but one."""
+    lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
+    return any(line.split()[1].endswith(f":{port:04X}") and line.split()[3] == "0A" for line in lines)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

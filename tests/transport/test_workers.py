@@ -88,3 +88,12 @@ async def test_when_all_hang_the_refusal_says_so() -> None:
     await asyncio.sleep(0.05)
     assert await outcomes(workers, lambda n: n, [1]) == [1]  # they came back after all
     workers.close()
+
+
+async def test_two_calls_that_come_at_once_do_not_wait_for_each_other() -> None:
+    workers = Workers(asyncio.get_running_loop())
+    assert await outcomes(workers, lambda n: n, [1]) == [1]  # one thread, idle now
+    together = threading.Barrier(2)
+    calls = [outcomes(workers, lambda n: together.wait(5), [n]) for n in range(2)]
+    assert sorted(answer for (answer,) in await asyncio.wait_for(asyncio.gather(*calls), 8)) == [0, 1]
+    workers.close()

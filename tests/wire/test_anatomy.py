@@ -43,14 +43,42 @@ def test_pipelined_messages_are_told_apart_by_offset() -> None:
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n", "chunks", b"hi"),
         (b"HTTP/1.1 200 OK\r\n\r\nhi", "close", b"hi"),
         (b"HTTP/1.1 304 Not Modified\r\nContent-Length: 2\r\n\r\n", "none", b""),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhi", "cut", b""),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhi", "cut", b"hi"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\nzz\r\nx", "broken", b"hizz\r\nx"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "broken", b"zz\r\n"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n2", "cut", b"hi"),
     ],
 )
 def test_how_the_end_of_content_was_known(data: bytes, known_by: str, content: bytes) -> None:
     (message,) = responses_in(data, ["GET"])
     assert message.known_by == known_by
     assert known_by in ENDS
-    assert message.content == content or known_by == "cut"
+    assert message.content == content
+
+
+def test_interim_responses_are_not_lost_where_the_final_one_is_broken() -> None:
+    data = b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\nx"
+    found = responses_in(data + b"\r\n")
+    assert [message.lines[0].parts["status code"] for message in found] == ["103", "200"]
+    assert (found[1].known_by, found[1].content) == ("broken", b"ax\r\n")
+
+
+def test_a_length_without_content_is_told_as_what_it_is() -> None:
+    for method, start in (("HEAD", "200 OK"), ("GET", "304 Not Modified")):
+        (message,) = responses_in(f"HTTP/1.1 {start}\r\nContent-Length: 5\r\n\r\n".encode(), [method])
+        assert "not sent here" in message.lines[1].meaning
+    (message,) = responses_in(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+    assert message.lines[1].meaning == "how many bytes of content follow the blank line"
+
+
+def test_a_rule_is_told_once() -> None:
+    for data in (
+        b"HTTP/1.1 200 OK\nContent-Length: 0\n\n",
+        b"HTTP/1.1 200 OK\r\nA: b\r\n c\r\nContent-Length: 0\r\n\r\n",
+    ):
+        (message,) = responses_in(data)
+        assert not message.wrong
+        assert any(line.wrong for line in message.lines)
 
 
 def test_responses_go_with_their_requests() -> None:

@@ -115,7 +115,9 @@ def talk(endpoint: Endpoint, words: Sequence[str], *, method: str | None, **opti
     expect: Expectation | None = options["expect"]
     sink = screen.write if not (view.needs_whole or expect is not None) else None
     try:
-        response = ask(asked, wait=wait, timeout=options["timeout"], follow=options["follow"], sink=sink)
+        response = ask(
+            asked, wait=wait, timeout=options["timeout"], follow=options["follow"], sink=sink, unwhole=view.unwhole
+        )
     except ValueError as wrong:  # a field or method that would break the message
         raise click.UsageError(str(wrong)) from None
     view.show(response, streamed=sink is not None)
@@ -226,6 +228,19 @@ class _View:
             self._content(response)
         for defect in response.head.defects:
             manners.remark(f"note: {defect}")
+
+    def unwhole(self, asked: Request, came: bytes, ended: bool) -> None:
+        """Show what came of a response that did not come whole; the error itself is told by somebody else."""
+        if not self._verbose:
+            return
+        found = anatomy.requests_in(asked.head() + asked.content)
+        found += anatomy.responses_in(came, [asked.method], ended=ended)
+        if self._as_json:
+            manners.emit({"anatomy": [anatomy.as_dict(message) for message in found]})
+            return
+        for message in found:
+            for line in anatomy.told(message):
+                manners.remark(line)
 
     def _request(self, asked: Request) -> None:
         self._screen.write(self._safe(asked.head()))

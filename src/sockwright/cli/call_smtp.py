@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,11 @@ import click
 
 from sockwright.cli import manners
 from sockwright.cli.call import stdin_is_piped
-from sockwright.client.smtp import refused_words, send_letter
+from sockwright.client.smtp import LOGIN_NOT_SHOWN, refused_words, send_letter
 from sockwright.endpoint import Endpoint
+from sockwright.wire.anatomy import Line
 from sockwright.wire.compose import Letter
+from sockwright.wire.smtp_anatomy import Step, as_dict, command_line, content_at, reply_line, told, told_line
 from sockwright.wire.visible import visible
 
 NAMES = ("from", "to", "cc", "bcc", "subject", "body", "html", "attach")
@@ -51,17 +53,19 @@ def send(endpoint: Endpoint, said: Mapping[str, Sequence[str]], **options: Any) 
     )
     user = options.get("user") or endpoint.user
     password = _password(user, options.get("password_env")) if user else ""
-    heard = _show if options.get("verbose") else lambda who, line: None
+    verbose, as_json = bool(options.get("verbose")), bool(options.get("as_json"))
+    heard = _Heard(is_shown=verbose and not as_json)
     handed = send_letter(endpoint, letter, user=user, password=password, wait=options.get("wait"), heard=heard)
     code = manners.WRONG if handed.refused else manners.OK
     expect = options.get("expect")
     if expect is not None and not expect.holds(str(handed.reply)):
         manners.complain(expect.complaint(str(handed.reply)))
         code = manners.WRONG
-    if options.get("as_json"):
+    if as_json:
         refused = {one: str(reply) for one, reply in handed.refused.items()}
         about = {"code": handed.reply.code, "reply": handed.reply.text, "accepted": list(handed.accepted)}
-        manners.emit(about | {"refused": refused, "exit": code})
+        dialogue = {"dialogue": [as_dict(step) for step in heard.steps]} if verbose else {}
+        manners.emit(about | {"refused": refused, "exit": code} | dialogue)
     else:
         click.echo(visible(str(handed.reply), 1000))
         for line in refused_words(handed):
@@ -69,8 +73,52 @@ def send(endpoint: Endpoint, said: Mapping[str, Sequence[str]], **options: Any) 
     return code
 
 
-def _show(who: str, line: str) -> None:
-    manners.remark(f"{who} {visible(line, 2000)}")
+class _Heard:
+    """A dialogue as it goes on: each line is shown on stderr with what it means, and all of it kept for `--json`."""
+
+    def __init__(self, *, is_shown: bool) -> None:
+        self.steps: list[Step] = []
+        self._is_shown = is_shown
+        self._reply: list[Line] = []
+        self._content: list[str] | None = None  # lines, once the server has said 354
+        self._utf8 = False
+
+    def __call__(self, who: str, line: str) -> None:
+        raw = line.encode("utf-8", "replace") + b"\r\n"
+        if who == "<":
+            self._replied(raw)
+        elif who == "=":
+            self._say([f"= {visible(line, 200)}"])
+            self.steps.append(Step("tls", "client", (Line("TLS", 0, b"", line),)))
+        elif self._content is not None:
+            self._content.append(line)
+            if line == ".":
+                whole = "\r\n".join(self._content) + "\r\n"
+                self._content = None
+                self._take(content_at(whole.encode("utf-8", "replace"), 0, eight_bits=True)[0])
+        elif line == LOGIN_NOT_SHOWN:
+            self._take(Step("login", "client", (Line("login", 0, raw, "user and password, in base64 (RFC 4954)"),)))
+        else:
+            self._utf8 = self._utf8 or "SMTPUTF8" in line.upper().split()
+            self._take(command_line(raw, utf8=self._utf8))
+
+    def _replied(self, raw: bytes) -> None:
+        line = reply_line(raw, first=self._reply[0] if self._reply else None)
+        self._reply.append(line)
+        self._say(told_line(line, "<"))
+        if line.parts.get("more") != "yes":
+            self.steps.append(Step("reply", "server", tuple(self._reply)))
+            self._content = [] if line.parts.get("reply code") == "354" else None
+            self._reply = []
+
+    def _take(self, step: Step) -> None:
+        self.steps.append(step)
+        self._say(told(step))
+
+    def _say(self, lines: Iterable[str]) -> None:
+        if self._is_shown:
+            for line in lines:
+                manners.remark(line)
 
 
 def _one(said: Mapping[str, Sequence[str]], name: str) -> str:

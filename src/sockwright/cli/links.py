@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from sockwright.cli import manners
 from sockwright.cli.kinds import DURATION
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from sockwright.links.credentials import Credentials
-    from sockwright.links.private import Avoid
-    from sockwright.links.run import Options
+from sockwright.cli.links_flags import avoided, credentials_of, options_of, shared_store, store_path
 
 EXAMPLES = """\b
 Examples:
@@ -102,7 +96,9 @@ def command(inputs: tuple[str, ...], **flags: Any) -> None:
     # A run makes values by the million and hardly a cycle: looking for cycles at the usual pace is a tenth of its time.
     gc.set_threshold(100_000, 20, 50)
     if flags["why"]:
-        _why(flags["why"], _store(flags["store"]), flags["as_json"])
+        from sockwright.cli.links_why import why
+
+        why(flags["why"], store_path(flags["store"]), flags["as_json"])
         return
     if not inputs:
         raise click.UsageError("Nothing to check: name a URL, a file, a directory, a sitemap or -.")
@@ -110,7 +106,7 @@ def command(inputs: tuple[str, ...], **flags: Any) -> None:
     from sockwright.links.reports import Reporter
     from sockwright.links.run import check
 
-    options = _options(inputs, flags)
+    options = options_of(inputs, flags)
     found = inputs_of(inputs, sys.stdin.buffer.read)
     reporters: list[Reporter] = []
     if flags["as_json"]:
@@ -148,67 +144,6 @@ def command(inputs: tuple[str, ...], **flags: Any) -> None:
     raise manners.Stop(manners.WRONG if summary.failed else manners.OK)
 
 
-def _options(inputs: tuple[str, ...], flags: dict[str, Any]) -> Options:
-    from pathlib import Path
-
-    from msgspec.structs import replace
-
-    from sockwright.errors import ConfigError
-    from sockwright.links.asking import USER_AGENT, Limits
-    from sockwright.links.fetcher import Settings
-    from sockwright.links.inputs import root_of, url_text
-    from sockwright.links.run import Options
-    from sockwright.links.terms import Bounds
-
-    limits = Limits()
-    total = limits.total if flags["timeout"] is None else flags["timeout"]
-    if total <= 0:
-        raise ConfigError("--timeout must be more than 0")
-    limits = replace(limits, total=total, connect=min(limits.connect, total), first_byte=min(limits.first_byte, total))
-    settings = Settings(
-        per_host=flags["per_host"] or 0,
-        delay=flags["delay"] or 0.0,
-        robots=not flags["no_robots"],
-        retry=not flags["no_retry"],
-        limits=limits,
-    )
-    if flags["connections"]:
-        settings = replace(settings, total=flags["connections"])
-    bounds = Bounds(recursive=flags["recursive"])
-    bounds = replace(
-        bounds,
-        depth=bounds.depth if flags["depth"] is None else flags["depth"],
-        pages=flags["max_pages"] or bounds.pages,
-        seconds=flags["run_limit"] or bounds.seconds,
-    )
-    options = Options(
-        settings=settings,
-        bounds=bounds,
-        engine=flags["engine"],
-        user_agent=flags["user_agent"] or USER_AGENT,
-        credentials=_credentials(inputs, flags),
-        public_only=flags["no_private"],
-        resolve=flags["resolve"],
-        ca_file=flags["ca_file"] or "",
-        proxy=flags["proxy"],
-        scope=tuple(url_text(text) for text in flags["scope"]),
-        include=flags["include"],
-        exclude=flags["exclude"],
-        root=Path(flags["root"]).resolve() if flags["root"] else root_of(inputs),
-        store=None if _shared(flags["store"]) else _store(flags["store"]),
-        shared=_shared(flags["store"]),
-        work=not flags["no_work"],
-        avoid=_avoided(),
-        soft_404=flags["soft_404"],
-        mx=flags["mx"],
-        name_servers=tuple(_server(text) for text in flags["name_server"]) or None,
-        resume=flags["resume"],
-        max_age=flags["max_age"] or 0.0,
-        alone=True,
-    )
-    return replace(options, failing=_failing(flags["fail_on"])) if flags["fail_on"] else options
-
-
 @command.command(
     "worker",
     epilog="""\b
@@ -235,13 +170,13 @@ def _worker(**flags: Any) -> None:
     from sockwright.errors import ConfigError
     from sockwright.links.run import Options, work
 
-    if not _shared(flags["store"]):
+    if not shared_store(flags["store"]):
         raise ConfigError("a worker wants --store redis://HOST:PORT/DB")
     options = Options(
         engine=flags["engine"],
-        credentials=_credentials((), flags),
+        credentials=credentials_of((), flags),
         public_only=flags["no_private"],
-        avoid=_avoided(),
+        avoid=avoided(),
         resolve=flags["resolve"],
         ca_file=flags["ca_file"] or "",
         proxy=flags["proxy"],
@@ -249,97 +184,3 @@ def _worker(**flags: Any) -> None:
     )
     done = work(options, until_idle=flags["until_idle"] or 0.0, remark=manners.remark)
     manners.remark(f"{done} URLs checked")
-
-
-def _avoided() -> Avoid | None:
-    """Return where nobody is led: to the consoles of this machine, which would take the checker for a guest."""
-    from sockwright.desk.consoles import avoided
-
-    return avoided()
-
-
-def _shared(text: str | None) -> str:
-    """Return the URL of a store that several machines share, empty for any other."""
-    return text if text and text.partition(":")[0] in ("redis", "rediss", "unix") else ""
-
-
-def _store(text: str | None) -> Path | None:
-    from pathlib import Path
-
-    from sockwright.config import home
-
-    if text is None:
-        return home().data / "links.db"
-    if text in ("", "none", "memory"):
-        return None
-    return Path(text.removeprefix("sqlite:").partition("?")[0])
-
-
-def _why(url: str, store: Path | None, as_json: bool) -> None:
-    """Show the exchanges behind what was found out about `url`, one after another where it redirects."""
-    from sockwright.links.credentials import bare
-    from sockwright.links.evidence import told
-    from sockwright.links.inputs import url_text
-    from sockwright.links.run import open_memory
-    from sockwright.wire.visible import visible
-
-    memory = open_memory(store, manners.remark) if store is not None and store.exists() else None
-    if memory is None:
-        raise manners.Stop(manners.WRONG, "nothing is remembered yet", f"sockwright links {visible(url)}")
-    address, seen = url_text(url).partition("#")[0], set[str]()
-    while address and address not in seen:
-        seen.add(address)
-        known = memory.recall(address) or memory.recall(bare(address))
-        if known is None:
-            break
-        outcome = known.outcome
-        address, here = outcome.location.partition("#")[0], address
-        if as_json:
-            manners.emit({"url": bare(here), "class": outcome.kind, "reason": outcome.reason, "why": outcome.why})
-            continue
-        click.echo(f"{visible(bare(here))}: {outcome.kind}: {visible(outcome.reason)}")
-        for line in told(outcome.why or {}):
-            click.echo(line)
-    memory.close()
-    if len(seen) == 1 and known is None:
-        raise manners.Stop(manners.WRONG, f"nothing is known of {visible(url)}", "it was never asked, or long ago")
-
-
-def _server(text: str) -> tuple[str, int]:
-    from sockwright.errors import ConfigError
-
-    host, _, port = text.rpartition(":") if text.count(":") == 1 or "]:" in text else (text, "", "53")
-    if not port.isdigit():
-        raise ConfigError(f"--name-server {text}: no port", cure="write it like 9.9.9.9 or 127.0.0.1:5353")
-    return host.strip("[]"), int(port)
-
-
-def _failing(text: str) -> frozenset[str]:
-    from sockwright.errors import ConfigError
-    from sockwright.links.policy import CLASSES
-
-    chosen = frozenset(word.strip() for word in text.split(",") if word.strip())
-    for word in chosen - set(CLASSES):
-        raise ConfigError(f"there is no class {word!r}.{manners.nearest(word, CLASSES)}", cure=", ".join(CLASSES))
-    return chosen
-
-
-def _credentials(inputs: tuple[str, ...], flags: dict[str, Any]) -> Credentials:
-    from sockwright.errors import ConfigError
-    from sockwright.links.credentials import gather, login_of, parse_auth, parse_header
-    from sockwright.links.fetcher import origin_of
-    from sockwright.links.inputs import web_inputs
-
-    web = web_inputs(inputs)
-    own = [origin_of(url) for url in web]
-    try:
-        found = [pair for text in flags["header"] for pair in parse_header(text, own)]
-        found += [pair for text in flags["auth"] for pair in parse_auth(text, own)]
-        said = {host for host, name, _ in found if name.lower() == "authorization"}
-        logins = {origin_of(url): login_of(url) for url in web}
-        found += [(origin, "Authorization", login) for origin, login in logins.items() if login and origin not in said]
-    except ValueError as wrong:
-        raise ConfigError(
-            str(wrong), cure="like --header 'example.org=X-Token: abc'; without a host: the inputs' hosts"
-        ) from None
-    return gather(found)

@@ -21,9 +21,10 @@ Examples:
   sockwright log list                              the last 100 connections
   sockwright log list end:rst since:1h --last 0    all that were reset in the last hour
   sockwright log show 17                           who said what when
-  sockwright log show 17 --anatomy                 HTTP: every line of both messages, and what it means
+  sockwright log show 17 --anatomy                 HTTP, SMTP: every line, and what it means
   sockwright log export --as pcapng -o out.pcapng  for Wireshark
   sockwright log export proto:http -o out.har      HTTP exchanges
+  sockwright log export proto:smtp --as eml -o all/ mails as they came, refused ones too
 
 \b
 Filter: key:value (is), key~value (contains), key>value; -term excludes; a word alone is looked for in the bytes.
@@ -71,7 +72,7 @@ def list_command(words: tuple[str, ...], last: int, as_json: bool, journal_file:
 @click.argument("numbers", nargs=-1, required=True, metavar="N...")
 @click.option("--hex", "as_hex", is_flag=True, help="All bytes as a hexdump.")
 @click.option("--all", "whole", is_flag=True, help="Long chunks to their end.")
-@click.option("--anatomy", is_flag=True, help="HTTP: each line of the messages with its meaning.")
+@click.option("--anatomy", is_flag=True, help="HTTP, SMTP: each line with its meaning.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per connection, with all its records.")
 @_journal_option
 def show_command(
@@ -100,10 +101,15 @@ def _anatomy(transcript: Transcript, place: int, whole: bool, as_json: bool) -> 
     from sockwright.wire import anatomy
 
     connection = transcript.connection
+    if connection.opened.proto == "smtp" or (
+        connection.opened.proto == "tcp" and transcript.both_ways()[1].startswith((b"220 ", b"220-"))
+    ):
+        _dialogue(transcript, place, whole, as_json)
+        return
     if connection.opened.proto not in ("http", "https", "xmlrpc", "tcp"):
         cure = f"sockwright log show {connection.number} shows what was said"
         raise manners.Stop(
-            manners.WRONG, f"connection {connection.number} is {connection.opened.proto}, not HTTP", cure
+            manners.WRONG, f"connection {connection.number} is {connection.opened.proto}, not HTTP or SMTP", cure
         )
     asked = anatomy.requests_in(transcript.stream("received"))
     methods = [message.lines[0].parts.get("method", "GET") for message in asked]
@@ -129,6 +135,21 @@ def _anatomy(transcript: Transcript, place: int, whole: bool, as_json: bool) -> 
         click.echo("\n".join(anatomy.told(answer, whole)))
 
 
+def _dialogue(transcript: Transcript, place: int, whole: bool, as_json: bool) -> None:
+    """Show a connection's SMTP dialogue taken apart, each command before its reply."""
+    from sockwright.wire import smtp_anatomy
+
+    steps = smtp_anatomy.steps_in(*transcript.both_ways())
+    if as_json:
+        shown = [smtp_anatomy.as_dict(step) for step in steps]
+        click.echo(dumped({"number": transcript.connection.number, "dialogue": shown}))
+        return
+    if place:
+        click.echo()
+    for step in steps:
+        click.echo("\n".join(smtp_anatomy.told(step, whole)))
+
+
 def _transcript(reader: Reader, number: str) -> Transcript:
     from itertools import islice
 
@@ -145,8 +166,10 @@ def _transcript(reader: Reader, number: str) -> Transcript:
 
 @command.command("export", context_settings=_FILTERED)
 @click.argument("words", nargs=-1, metavar="[FILTER]")
-@click.option("--as", "form", metavar="FORMAT", help="jsonl, har or pcapng; else as the file's name ends.")
-@click.option("-o", "--output", metavar="FILE", help="Write there; else to stdout.")
+@click.option(
+    "--as", "form", metavar="FORMAT", help="jsonl, har, pcapng, eml or recording; else as the file's name ends."
+)
+@click.option("-o", "--output", metavar="FILE", help="Write there, eml also into FOLDER/; else to stdout.")
 @_journal_option
 def export_command(words: tuple[str, ...], form: str | None, output: str | None, journal_file: str | None) -> None:
     """Write connections in another program's format."""
@@ -163,7 +186,9 @@ def export_command(words: tuple[str, ...], form: str | None, output: str | None,
         raise click.UsageError(f"Say --as {', '.join(export.FORMATS)}, or -o FILE with one of these endings")
     with _reader(journal_file) as reader:
         numbers = [connection.number for connection in find(reader, wanted, time.time())]
-        if output and output != "-":
+        if name == "eml" and output and (output.endswith("/") or Path(output).is_dir()):
+            count = _write_mails(Path(output), _transcripts(reader, numbers))
+        elif output and output != "-":
             count = _write_file(name, Path(output), _transcripts(reader, numbers))
         else:
             if sys.stdout.isatty() and name in export.FORMATS and export.FORMATS[name][1]:
@@ -181,6 +206,16 @@ def _transcripts(reader: Reader, numbers: list[int]) -> Iterator[Transcript]:
         connection = reader.connection(number)
         if connection is not None:  # trimmed in the meantime
             yield reader.transcript(connection)
+
+
+def _write_mails(folder: Path, transcripts: Iterator[Transcript]) -> int:
+    from sockwright.errors import ConfigError
+    from sockwright.journal.export.eml import write_each
+
+    try:
+        return write_each(transcripts, folder)
+    except OSError as wrong:
+        raise ConfigError(f"cannot write into {folder}: {wrong.strerror}") from None
 
 
 def _write_file(name: str, path: Path, transcripts: Iterator[Transcript]) -> int:

@@ -32,7 +32,9 @@ LOOK = 0.03  # seconds between two looks while waiting
 
 
 def _mailbox_option(function: Callable[..., None]) -> Callable[..., None]:
-    return click.option("--mailbox", "place", metavar="FILE", help="Another mailbox than the user's.")(function)
+    return click.option(
+        "--mailbox", "place", metavar="FILE|URL", help="Another mailbox than the user's: a file, redis://HOST:PORT/DB."
+    )(function)
 
 
 def _query_options(function: Callable[..., None]) -> Callable[..., None]:
@@ -208,11 +210,15 @@ def clear_command(everything: bool, place: str | None, **words: Any) -> None:
 
 
 def _opened(place: str | None) -> Mailbox:
+    from sockwright.stores import Unavailable
     from sockwright.stores.mailbox import open_mailbox
 
     if place == "memory":
         raise click.UsageError("--mailbox memory is for up and serve: nobody else can look into it.")
-    return open_mailbox(place or "")
+    try:
+        return open_mailbox(place or "")
+    except Unavailable as wrong:
+        raise manners.Stop(manners.UNREACHABLE, str(wrong)) from None
 
 
 def _query(words: dict[str, Any]) -> Query:

@@ -133,9 +133,15 @@ def run(
     mailbox: Mailbox | None = None
     try:
         if any("mailsink" in one.services for one in postings):
-            from sockwright.stores.mailbox import open_mailbox
+            from sockwright.stores.mailbox import REDIS, open_mailbox
 
-            mailbox = open_mailbox(options.get("mailbox") or "")
+            shared = store.url if store.url.startswith(REDIS) else ""  # nodes of one bench share the mailbox too
+            try:
+                mailbox = open_mailbox(options.get("mailbox") or shared)
+            except stores.Unavailable as wrong:
+                raise manners.Stop(manners.UNREACHABLE, str(wrong), "--mailbox FILE or memory does without") from None
+            if mailbox.warning and mailbox.warning != store.warning:
+                manners.remark(f"warning: {mailbox.warning}")
         options["mailbox"] = mailbox
         return loop.run(_run(postings, journal, store, show or _show_listening, move, options))
     except PortTaken as taken:

@@ -71,7 +71,10 @@ Examples:
 @click.option("--idle", metavar="TIME", help="Hang up on who is silent for so long (5m).")
 @click.option("--grace", metavar="TIME", help="How long conversations may go on after SIGTERM (5s).")
 @click.option("--max-connections", type=click.IntRange(1), metavar="N", help="Connections at once.")
-@click.option("--mailbox", metavar="FILE|memory", help="Where the mail sink keeps mail.")
+@click.option(
+    "--mailbox", metavar="FILE|URL|memory", help="Where the mail sink keeps mail: a file, redis://HOST:PORT/DB, memory."
+)
+@click.option("--users", metavar="FILE", help="smtp: who must log in, a line each: name:password. Else anybody may.")
 @click.option("--no-journal", is_flag=True, help="Keep what happens in memory only.")
 @click.option("--store", metavar="URL", help="Where state is kept: a file, redis://HOST:PORT/DB, memory.")
 @click.option("--ready-file", metavar="FILE", help="Write the real endpoints there (JSON) once they answer.")
@@ -79,12 +82,13 @@ Examples:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
 def command(only: str | None, lecture: bool, open_page: bool, folder: str | None, **options: Any) -> None:
     """Run every service in one process until Ctrl-C."""
-    from sockwright.cli import running
+    from sockwright.cli import running, users
 
     # The lecture's file server serves the folder it was started in; otherwise nobody's files are served unasked.
     folder = folder or ("." if lecture else None)
     names = running.lan_names(lan=bool(options.get("lan")))
     postings = [_with_files(each, folder, names) for each in chosen(LECTURE if lecture else TABLE, only)]
+    postings = users.with_users(postings, options.pop("users"))
 
     def show(listening: Sequence[Listening], journal: Journal, console: str) -> None:
         _show(listening, journal, console, lan=bool(options.get("lan")))

@@ -23,6 +23,7 @@ from sockwright.transport.dial import CONNECT_WAIT, dial
 from sockwright.wire.fields import NO_FIELDS, Fields, write_fields
 from sockwright.wire.http1 import End, ResponseHead, ResponseReader
 
+BEGINNING = 64 * 1024  # bytes kept of a response that may not come whole, to be shown
 REDIRECTS = 10  # as many as people's browsers take and a bit less; a chain longer than that is a loop
 _SEE_OTHER = {301, 302, 303}  # what everybody answers with a GET (RFC 9110, 15.4.2 and 15.4.3 allow it)
 _SAME_AGAIN = {307, 308}
@@ -166,6 +167,7 @@ class Asking:
         self.peer = Peer("", 0)
         self.tls = ""
         self.connected = self.first_byte = self.ended = 0.0
+        self.came = b""  # the beginning of what came, as it came
         self._wait = wait
         self._timeout = timeout
 
@@ -194,6 +196,8 @@ class Asking:
             arrival = self._next(connection, deadline)
             if not self.first_byte:
                 self.first_byte = time.monotonic() - began
+            if len(self.came) < BEGINNING:
+                self.came += arrival
             if arrival:
                 parts = reader.feed(arrival)
             else:
@@ -255,6 +259,8 @@ def _json_of(value: Any) -> bytes:
 
 
 Sink = Callable[[bytes], object]
+# Told what came of a response that did not come whole (its beginning), and whether that is because the stream ended.
+Unwhole = Callable[[Request, bytes, bool], object]
 
 
 def ask(
@@ -265,9 +271,11 @@ def ask(
     follow: bool = False,
     limit: int = LIMIT,
     sink: Sink | None = None,
+    unwhole: Unwhole | None = None,
 ) -> Response:
     """Send `asked`, follow redirects if told to, and return the last response. `sink` is given the content of that
-    one piece by piece; it is not kept then, and has no limit. `timeout` is for each request. Raises: as `request`.
+    one piece by piece; it is not kept then, and has no limit. `timeout` is for each request. `unwhole` is told of a
+    response that does not come whole. Raises: as `request`.
     """
     hops: list[Response] = []
     while True:
@@ -276,17 +284,22 @@ def ask(
         size = 0
         trailers = NO_FIELDS
         known_by = ""
-        for part in asking.parts():
-            if isinstance(part, End):
-                trailers, known_by = part.trailers, part.known_by
-            elif isinstance(part, bytes):
-                if sink is not None and not (follow and is_redirect(asking.heads[-1])):
-                    sink(part)
-                    continue
-                kept.append(part)
-                size += len(part)
-                if size > limit:
-                    raise PeerError(f"the content is longer than the {limit} bytes allowed", offset=size)
+        try:
+            for part in asking.parts():
+                if isinstance(part, End):
+                    trailers, known_by = part.trailers, part.known_by
+                elif isinstance(part, bytes):
+                    if sink is not None and not (follow and is_redirect(asking.heads[-1])):
+                        sink(part)
+                        continue
+                    kept.append(part)
+                    size += len(part)
+                    if size > limit:
+                        raise PeerError(f"the content is longer than the {limit} bytes allowed", offset=size)
+        except (PeerError, OSError) as wrong:
+            if unwhole is not None and asking.came:
+                unwhole(asked, asking.came, isinstance(wrong, PeerError))
+            raise
         timings = Timings(asking.connected, asking.first_byte, asking.ended)
         heads = tuple(asking.heads)
         content = b"".join(kept)

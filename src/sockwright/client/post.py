@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 from sockwright.client.talk import Event, Outgoing, Sent
 from sockwright.endpoint import Endpoint, Peer
-from sockwright.transport.connection import DatagramConnection
+from sockwright.transport.datagram_connection import DatagramConnection
 from sockwright.transport.dial import dial_datagrams
 
 IN_FLIGHT = 32  # datagrams sent ahead of their answers: more would only overrun somebody's buffer ...

@@ -22,6 +22,8 @@ WAIT = 10.0
 CONTENT_WAIT = 60.0
 QUIT_WAIT = 1.0
 
+LOGIN_NOT_SHOWN = "(a login, not shown)"
+
 # Told every line of the dialogue: who said it (">" we, "<" the server), and what.
 Heard = Callable[[str, str], None]
 
@@ -120,7 +122,7 @@ class _Talk:
 
     def _say(self, step: Say) -> None:
         if isinstance(step, SayQuietly):
-            self._heard(">", "(a login, not shown)")
+            self._heard(">", LOGIN_NOT_SHOWN)
         else:
             lines = step.data.decode("utf-8", "backslashreplace").split("\r\n")[:-1]
             for line in lines:

@@ -5,8 +5,21 @@ from __future__ import annotations
 import math
 from random import Random
 
-from sockwright.faults.fault import DAMAGE, FIRED, FOR_EVER, PASS, Fault, Kind, Maker, Step, Steps, each_way
-from sockwright.faults.reading import count, halves, needed, share
+from sockwright.faults.fault import (
+    DAMAGE,
+    FIRED,
+    FOR_EVER,
+    PASS,
+    Fault,
+    Kind,
+    Maker,
+    Parameter,
+    Step,
+    Steps,
+    each_way,
+    never,
+)
+from sockwright.faults.reading import a_share, a_size, count, halves, needed, share
 
 # Wrong bytes of one direction that get a record of their own; of the rest only the first of a read.
 RECORDS = 1000
@@ -55,8 +68,6 @@ class Corrupt(Fault):
         """Return how many bytes stay right until the next wrong one (a geometric distribution)."""
         if self._share >= 1:
             return 0
-        if self._share <= 0:
-            return FOR_EVER
         return int(math.log(1.0 - chance.random()) / math.log(1.0 - self._share))
 
 
@@ -92,7 +103,7 @@ class Garbage(Fault):
 
 def _corrupt(text: str) -> Maker:
     value = share(needed(text, "corrupt=0.1%"))
-    return each_way(lambda: Corrupt(value))
+    return each_way(lambda: Corrupt(value)) if value else never
 
 
 def _garbage(text: str) -> Maker:
@@ -111,6 +122,17 @@ KINDS = (
         _corrupt,
         DAMAGE,
         frozenset({"stream", "datagram"}),
+        parameters=(a_share("0.1%", "=", True),),
     ),
-    Kind("garbage", "garbage[=64][@0]", "so many bytes of noise before the byte at that place", _garbage, DAMAGE),
+    Kind(
+        "garbage",
+        "garbage[=64][@0]",
+        "so many bytes of noise before the byte at that place",
+        _garbage,
+        DAMAGE,
+        parameters=(
+            Parameter("size", "bytes", "64", needed=False, least=1, most=1 << 20),
+            a_size("at", "0", "@", False),
+        ),
+    ),
 )

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from random import Random
 
 from sockwright.config import duration_text
-from sockwright.faults.fault import DAMAGE, FIRED, PASS, Carrier, Fault, Kind, Maker, Steps, each_way
-from sockwright.faults.reading import duration, halves, needed, share
+from sockwright.faults.fault import DAMAGE, FIRED, PASS, Carrier, Fault, Kind, Maker, Steps, each_way, never
+from sockwright.faults.reading import a_duration, a_share, duration, halves, needed, share
 
 # How late a datagram is that others shall overtake (seconds).
 OVERTAKEN = 0.05
@@ -68,7 +68,7 @@ class Reorder(Fault):
 def _share_of(form: str, make: Callable[[float], Fault]) -> Callable[[str], Maker]:
     def read(text: str) -> Maker:
         value = share(needed(text, form))
-        return each_way(lambda: make(value))
+        return each_way(lambda: make(value)) if value else never
 
     return read
 
@@ -76,13 +76,37 @@ def _share_of(form: str, make: Callable[[float], Fault]) -> Callable[[str], Make
 def _reorder(text: str) -> Maker:
     part, late = halves(needed(text, "reorder=5%"), "@")
     value, seconds = share(part), duration(late) if late else OVERTAKEN
-    return each_way(lambda: Reorder(value, seconds))
+    return each_way(lambda: Reorder(value, seconds)) if value else never
 
 
 _UDP: frozenset[Carrier] = frozenset({"datagram"})
 
 KINDS = (
-    Kind("loss", "loss=10%", "udp: a datagram is lost", _share_of("loss=10%", Loss), DAMAGE, _UDP),
-    Kind("dup", "dup=2%", "udp: a datagram comes twice", _share_of("dup=2%", Duplicate), DAMAGE, _UDP),
-    Kind("reorder", "reorder=5%[@50ms]", "udp: a datagram is held back and overtaken", _reorder, DAMAGE, _UDP),
+    Kind(
+        "loss",
+        "loss=10%",
+        "udp: a datagram is lost",
+        _share_of("loss=10%", Loss),
+        DAMAGE,
+        _UDP,
+        parameters=(a_share("10%", "=", True),),
+    ),
+    Kind(
+        "dup",
+        "dup=2%",
+        "udp: a datagram comes twice",
+        _share_of("dup=2%", Duplicate),
+        DAMAGE,
+        _UDP,
+        parameters=(a_share("2%", "=", True),),
+    ),
+    Kind(
+        "reorder",
+        "reorder=5%[@50ms]",
+        "udp: a datagram is held back and overtaken",
+        _reorder,
+        DAMAGE,
+        _UDP,
+        parameters=(a_share("5%", "=", True), a_duration("late", "50ms", "@", False)),
+    ),
 )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from random import Random
 
 from sockwright.config import duration_text
-from sockwright.faults.fault import DELAY, END, FIRED, FOR_EVER, PASS, Fault, Kind, Maker, Step, Steps, each_way
-from sockwright.faults.reading import count, duration, halves, needed
+from sockwright.faults.fault import DELAY, END, FIRED, FOR_EVER, PASS, Fault, Kind, Maker, Step, Steps, each_way, never
+from sockwright.faults.reading import a_duration, a_size, count, duration, halves, needed
 
 # Bytes that may be under way on a slow but wide line.
 UNDER_WAY = 4 << 20
@@ -86,13 +86,13 @@ class Stall(Fault):
 def _latency(text: str) -> Maker:
     delay, jitter = halves(needed(text, "latency=200ms~50ms"), "~")
     late, spread = duration(delay), duration(jitter) if jitter else 0.0
-    return each_way(lambda: Latency(late, spread))
+    return each_way(lambda: Latency(late, spread)) if late or spread else never
 
 
 def _stall(text: str) -> Maker:
     pause, at = halves(needed(text, "stall=5s@1024"), "@")
     seconds, place = duration(pause), count(at) if at else 0
-    return each_way(lambda: Stall(seconds, place))
+    return each_way(lambda: Stall(seconds, place)) if seconds else never
 
 
 KINDS = (
@@ -103,6 +103,14 @@ KINDS = (
         _latency,
         DELAY,
         frozenset({"stream", "datagram"}),
+        parameters=(a_duration("delay", "200ms"), a_duration("jitter", "50ms", "~", False)),
     ),
-    Kind("stall", "stall=5s[@1024]", "a silence of so long behind so many bytes", _stall, DELAY),
+    Kind(
+        "stall",
+        "stall=5s[@1024]",
+        "a silence of so long behind so many bytes",
+        _stall,
+        DELAY,
+        parameters=(a_duration("pause", "5s"), a_size("behind", "1024", "@", False)),
+    ),
 )

@@ -20,7 +20,7 @@ from sockwright.faults.fault import (
     Steps,
     each_way,
 )
-from sockwright.faults.reading import count, duration, needed, nothing
+from sockwright.faults.reading import a_duration, a_size, count, duration, needed, nothing
 
 
 class Cut(Fault):
@@ -148,10 +148,45 @@ def at_the_door(door: AtTheDoor) -> str:
 
 
 KINDS = (
-    Kind("cut", "cut=100", "FIN behind so many bytes", _after("cut=100", Cut), ENDING),
-    Kind("reset", "reset=100", "RST behind so many bytes", _after("reset=100", Reset), ENDING),
-    Kind("blackhole", "blackhole[=10s]", "nothing comes out any more; after that time FIN", _blackhole, ENDING),
-    Kind("slow-close", "slow-close=2s", "the bytes come in time, FIN comes so late", _slow_close, ENDING),
-    Kind("refuse", "refuse", "who comes is reset before the first byte", _refuse, ENDING),
-    Kind("slow-accept", "slow-accept=2s", "who comes waits so long until somebody is there", _slow_accept, ENDING),
+    Kind(
+        "cut",
+        "cut=100",
+        "FIN behind so many bytes",
+        _after("cut=100", Cut),
+        ENDING,
+        parameters=(a_size("behind", "100"),),
+    ),
+    Kind(
+        "reset",
+        "reset=100",
+        "RST behind so many bytes",
+        _after("reset=100", Reset),
+        ENDING,
+        parameters=(a_size("behind", "100"),),
+    ),
+    Kind(
+        "blackhole",
+        "blackhole[=10s]",
+        "nothing comes out any more; after that time FIN",
+        _blackhole,
+        ENDING,
+        parameters=(a_duration("closes_after", "10s", needed=False),),
+    ),
+    Kind(
+        "slow-close",
+        "slow-close=2s",
+        "the bytes come in time, FIN comes so late",
+        _slow_close,
+        ENDING,
+        parameters=(a_duration("delay", "2s"),),
+    ),
+    Kind("refuse", "refuse", "who comes is reset before the first byte", _refuse, ENDING, parameters=()),
+    Kind(
+        "slow-accept",
+        "slow-accept=2s",
+        "who comes waits so long until somebody is there",
+        _slow_accept,
+        ENDING,
+        parameters=(a_duration("delay", "2s"),),
+    ),
 )

@@ -31,10 +31,12 @@ class Fault:
     """One fault on one direction of one connection. Subclasses override what concerns them.
 
     `calm`: so many bytes more would pass as they are and at once; they may then be told to `skip` instead of `feed`.
+    `glances`: it can tell at a glance whether a piece would, where no count says so.
     `room`: bytes that may wait behind this part before the sender is stopped; 0 does not say.
     """
 
     calm = 0
+    glances = False
     room = 0
 
     def feed(self, data: bytes, now: float, chance: Random) -> Steps:
@@ -44,13 +46,18 @@ class Fault:
     def skip(self, count: int) -> None:
         """Take note of `count` bytes, at most `calm`, that passed as they were."""
 
+    def glance(self, data: bytes, chance: Random) -> bool:
+        """Tell whether `data` would pass as it is and at once. If so it has, and `feed` is not told of it; if not,
+        nothing has changed."""
+        return False
+
     def end(self, now: float, chance: Random) -> Steps:
         """Return what becomes of the end of the stream."""
         return ((END, False, now),)
 
 
 # Of a fault as it is set: makes the parts for a new connection, (to the server, to the client); None where it has
-# nothing to do there.
+# nothing to do there. A part that can never fire is better left out: it costs nothing then.
 Parts = tuple[Fault | None, Fault | None]
 Maker = Callable[[bool, bool], Parts]
 
@@ -66,13 +73,34 @@ class AtTheDoor:
     wait: float = 0.0
 
 
+Type = Literal["duration", "share", "rate", "bytes", "count", "code", "choice", "text"]
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One value in a fault's text, as a form would ask for it; `sign` stands before it.
+
+    `least` and `most` are in the type's unit: seconds, a share from 0 to 1, bytes a second, bytes; None is no limit.
+    """
+
+    name: str
+    type: Type
+    example: str
+    sign: str = "="
+    needed: bool = True
+    least: float | None = None
+    most: float | None = None
+    choices: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """A fault as the list knows it.
 
     `form` shows how it is written, `about` says in one line what it does, `read` turns what stands behind the equals
     sign ("" nothing) into a maker, or into what happens at the door; it raises ValueError with the right form.
-    `on` says what it works on; `protocols` names those it makes sense for (empty: all).
+    `on` says what it works on; `protocols` names those it makes sense for (empty: all). `parameters` are what stands
+    behind the name, in their order, for who makes a form of it.
     """
 
     name: str
@@ -82,6 +110,12 @@ class Kind:
     place: int = DELAY
     on: frozenset[Carrier] = frozenset({"stream"})
     protocols: tuple[str, ...] = ()
+    parameters: tuple[Parameter, ...] = ()
+
+
+def never(up: bool, down: bool) -> Parts:
+    """The maker of a fault that was set so that it never fires."""
+    return None, None
 
 
 def each_way(make: Callable[[], Fault]) -> Maker:

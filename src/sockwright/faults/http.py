@@ -12,9 +12,9 @@ from http import HTTPStatus
 from random import Random
 
 from sockwright.config import duration_text
-from sockwright.faults.fault import END, FIRED, PASS, SPEECH, Fault, Kind, Maker, Parts, Step, Steps
-from sockwright.faults.messages import BODY, DONE, HEAD, RAW, Messages
-from sockwright.faults.reading import count, duration, needed, share
+from sockwright.faults.fault import END, FIRED, PASS, SPEECH, Fault, Kind, Maker, Parameter, Parts, Step, Steps, never
+from sockwright.faults.messages import BODY, DONE, HEAD, MOST_SEEN, RAW, Messages, length_behind, whole_request
+from sockwright.faults.reading import a_duration, a_share, a_size, count, duration, needed, share
 
 # Between two lines of a head that comes slowly (seconds).
 SLOW_LINE = 1.0
@@ -26,8 +26,20 @@ _FRAMING = re.compile(rb"^(?:content-length|transfer-encoding)[ \t]*:.*\n", re.I
 class Requests(Fault):
     """To the server: listens for the methods, since a response to HEAD has no body."""
 
+    glances = True
+
     def __init__(self, methods: deque[bytes]) -> None:
+        self._methods = methods
         self._messages = Messages(methods, is_response=False)
+
+    def glance(self, data: bytes, chance: Random) -> bool:
+        if len(data) > MOST_SEEN or not self._messages.is_between:
+            return False
+        method = whole_request(data)
+        if method is None:
+            return False
+        self._methods.append(method)
+        return True
 
     def feed(self, data: bytes, now: float, chance: Random) -> Steps:
         for _ in self._messages.feed(data):
@@ -38,11 +50,31 @@ class Requests(Fault):
 class Responses(Fault):
     """To the client: takes responses apart; subclasses bend those that the dice choose."""
 
+    glances = True
+
     def __init__(self, methods: deque[bytes], share: float) -> None:
         self._share = share
+        self._methods = methods
         self._messages = Messages(methods, is_response=True)
         self._hit = False
+        self._fallen: bool | None = None  # how the dice fell for the response that comes next, where they did
         self._number = 0
+
+    def glance(self, data: bytes, chance: Random) -> bool:
+        methods = self._methods
+        if len(methods) != 1 or methods[0] in (b"HEAD", b"CONNECT") or not self._messages.is_between:
+            return False
+        end = data.find(b"\r\n\r\n") + 4
+        if not 4 <= end <= MOST_SEEN or length_behind(data[:end]) != len(data) - end:
+            return False
+        if self._fallen is None:
+            self._fallen = self.chosen(chance)
+        if self._fallen:
+            return False
+        self._fallen = None
+        self._number += 1
+        methods.popleft()
+        return True
 
     def feed(self, data: bytes, now: float, chance: Random) -> Steps:
         steps: list[Step] = []
@@ -51,7 +83,8 @@ class Responses(Fault):
                 self._hit = False
                 if not part.startswith((b"HTTP/1.1 1", b"HTTP/1.0 1")):
                     self._number += 1
-                    self._hit = self.chosen(chance)
+                    self._hit = self.chosen(chance) if self._fallen is None else self._fallen
+                    self._fallen = None
                 if self._hit:
                     steps += self.head(part, now)
                     continue
@@ -232,8 +265,10 @@ class SlowHeaders(Responses):
         return max(now, self._until)
 
 
-def _pair(make: Callable[[deque[bytes]], Fault]) -> Maker:
+def _pair(make: Callable[[deque[bytes]], Fault], share: float = 1.0) -> Maker:
     """Return the maker of a fault on responses: it listens to the requests as well, whichever direction was asked."""
+    if not share:
+        return never
 
     def parts(up: bool, down: bool) -> Parts:
         methods: deque[bytes] = deque()
@@ -251,7 +286,7 @@ def _status(text: str) -> Maker:
     code, part = _with_share(needed(text, "status=503:20%"))
     if not (code.isascii() and code.isdecimal()) or not 200 <= int(code) <= 599:
         raise ValueError(f"{code!r} is not a status code from 200 to 599")
-    return _pair(lambda methods: Status(methods, part, int(code)))
+    return _pair(lambda methods: Status(methods, part, int(code)), part)
 
 
 def _fail_first(text: str) -> Maker:
@@ -263,38 +298,74 @@ def _length(text: str) -> Maker:
     change, part = _with_share(needed(text, "length=+10"))
     if not re.fullmatch(r"[+-][0-9]{1,15}", change):
         raise ValueError(f"{change!r} is not a change; write it like length=+10 or length=-3")
-    return _pair(lambda methods: Length(methods, part, int(change)))
+    return _pair(lambda methods: Length(methods, part, int(change)), part)
 
 
 def _cut_body(text: str) -> Maker:
     after, part = _with_share(needed(text, "cut-body=10"))
     place = count(after)
-    return _pair(lambda methods: CutBody(methods, part, place))
+    return _pair(lambda methods: CutBody(methods, part, place), part)
 
 
 def _bad_chunk(text: str) -> Maker:
     part = share(text.lstrip(":")) if text else 1.0
-    return _pair(lambda methods: BadChunk(methods, part))
+    return _pair(lambda methods: BadChunk(methods, part), part)
 
 
 def _slow_headers(text: str) -> Maker:
     gap, part = _with_share(text)
     seconds = duration(gap) if gap else SLOW_LINE
-    return _pair(lambda methods: SlowHeaders(methods, part, seconds))
+    return _pair(lambda methods: SlowHeaders(methods, part, seconds), part)
 
 
 _HTTP = ("http", "xmlrpc")
 
 
-def _kind(name: str, form: str, about: str, read: Callable[[str], Maker]) -> Kind:
-    return Kind(name, form, "http: " + about, read, SPEECH, frozenset({"stream"}), _HTTP)
+def _kind(name: str, form: str, about: str, read: Callable[[str], Maker], parameters: tuple[Parameter, ...]) -> Kind:
+    return Kind(name, form, "http: " + about, read, SPEECH, frozenset({"stream"}), _HTTP, parameters)
 
 
 KINDS = (
-    _kind("status", "status=503[:20%]", "the response is replaced by one with this status code", _status),
-    _kind("fail-first", "fail-first=2", "the first responses of all become 503, then all is well", _fail_first),
-    _kind("length", "length=+10[:20%]", "Content-Length says so many more (or fewer) than come", _length),
-    _kind("cut-body", "cut-body=10[:20%]", "FIN behind so many bytes of the body", _cut_body),
-    _kind("bad-chunk", "bad-chunk[=20%]", "chunked coding whose first size is no number", _bad_chunk),
-    _kind("slow-headers", "slow-headers[=1s][:20%]", "the head comes line by line, so far apart", _slow_headers),
+    _kind(
+        "status",
+        "status=503[:20%]",
+        "the response is replaced by one with this status code",
+        _status,
+        (Parameter("code", "code", "503", least=200, most=599), a_share()),
+    ),
+    _kind(
+        "fail-first",
+        "fail-first=2",
+        "the first responses of all become 503, then all is well",
+        _fail_first,
+        (Parameter("count", "count", "2", least=1),),
+    ),
+    _kind(
+        "length",
+        "length=+10[:20%]",
+        "Content-Length says so many more (or fewer) than come",
+        _length,
+        (Parameter("change", "text", "+10"), a_share()),
+    ),
+    _kind(
+        "cut-body",
+        "cut-body=10[:20%]",
+        "FIN behind so many bytes of the body",
+        _cut_body,
+        (a_size("behind", "10"), a_share()),
+    ),
+    _kind(
+        "bad-chunk",
+        "bad-chunk[=20%]",
+        "chunked coding whose first size is no number",
+        _bad_chunk,
+        (a_share("20%", "="),),
+    ),
+    _kind(
+        "slow-headers",
+        "slow-headers[=1s][:20%]",
+        "the head comes line by line, so far apart",
+        _slow_headers,
+        (a_duration("gap", "1s", needed=False), a_share()),
+    ),
 )

@@ -8,9 +8,13 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Iterator
+from functools import lru_cache
 
 # Bytes of a head; what is longer is not taken apart any more.
 LONGEST_HEAD = 64 * 1024
+# Bytes of what is remembered whole, and how many of such: clients and servers repeat themselves.
+MOST_SEEN = 4096
+SEEN = 512
 
 HEAD, BODY, DONE, RAW = range(4)
 Piece = tuple[int, bytes]
@@ -45,6 +49,11 @@ class Messages:
             yield from getattr(self, "_" + self._state.replace("-", "_"))()
             if (len(self._buffer), self._state) == before:
                 return
+
+    @property
+    def is_between(self) -> bool:
+        """Tell whether the next thing to come is the beginning of a message."""
+        return not self._buffer and self._state == "head"
 
     def rest(self) -> bytes:
         """Return what was held back: the beginning of a head that never ended."""
@@ -147,3 +156,24 @@ class Messages:
         if line in (b"", b"\r"):
             self._state = "head"
             yield (DONE, b"")
+
+
+@lru_cache(SEEN)
+def whole_request(data: bytes) -> bytes | None:
+    """Return the method of the one whole request that `data` is, None for anything else."""
+    methods: deque[bytes] = deque()
+    pieces = list(Messages(methods, is_response=False).feed(data))
+    return methods[0] if len(methods) == 1 and pieces[-1][0] == DONE and _sum(pieces) == len(data) else None
+
+
+@lru_cache(SEEN)
+def length_behind(head: bytes) -> int | None:
+    """Return the bytes that follow the head of a response to GET, None where it does not say so plainly."""
+    length = _LENGTH.search(head)
+    status = _STATUS.match(head)
+    plain = status is not None and status[1][:1] != b"1" and status[1] not in (b"204", b"304")
+    return int(length[1]) if plain and length is not None and not _CHUNKED.search(head) else None
+
+
+def _sum(pieces: list[Piece]) -> int:
+    return sum(len(part) for _, part in pieces)

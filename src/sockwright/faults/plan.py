@@ -84,7 +84,7 @@ def setting(
 class Row:
     """The parts of one direction of one connection, one behind the other."""
 
-    __slots__ = ("_parts", "calm", "room")
+    __slots__ = ("_others", "_parts", "_seer", "calm", "glances", "room")
 
     def __init__(self, parts: Sequence[tuple[str, Fault, Random]]) -> None:
         self._parts = parts
@@ -96,6 +96,11 @@ class Row:
         else:
             self.room = max(rooms, default=ROOM)
         self.calm = self._calm()
+        # Of several that would have to look at a piece, one may say no when another has taken note of it already.
+        seers = [(part, chance) for _, part, chance in parts if part.glances]
+        self.glances = len(seers) == 1
+        self._seer = seers[0] if self.glances else None
+        self._others = [part for _, part, _ in parts if not part.glances]
 
     def _calm(self) -> int:
         return min((part.calm for _, part, _ in self._parts), default=FOR_EVER)
@@ -105,6 +110,21 @@ class Row:
         for _, part, _ in self._parts:
             part.skip(count)
         self.calm -= count
+
+    def glance(self, data: bytes) -> bool:
+        """Tell whether `data` would pass as it is and at once; if so it has."""
+        if self._seer is None:
+            return False
+        size = len(data)
+        for other in self._others:
+            if other.calm < size:
+                return False
+        part, chance = self._seer
+        if not part.glance(data, chance):
+            return False
+        for other in self._others:
+            other.skip(size)
+        return True
 
     def feed(self, data: bytes, now: float) -> list[Step]:
         """Return what becomes of `data`. (FIRED, (name, why), time) says which part did what."""

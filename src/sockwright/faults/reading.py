@@ -5,9 +5,28 @@ from __future__ import annotations
 import re
 
 from sockwright import config
+from sockwright.faults.fault import Parameter
+
+# The longest time that a fault may hold something up (seconds).
+LONGEST = 3600.0
 
 
-def duration(text: str, most: float = 3600.0) -> float:
+def a_duration(name: str, example: str, sign: str = "=", needed: bool = True) -> Parameter:
+    """Return the parameter that `duration` reads."""
+    return Parameter(name, "duration", example, sign, needed, 0, LONGEST)
+
+
+def a_share(example: str = "20%", sign: str = ":", needed: bool = False) -> Parameter:
+    """Return the parameter that `share` reads."""
+    return Parameter("share", "share", example, sign, needed, 0, 1)
+
+
+def a_size(name: str, example: str, sign: str = "=", needed: bool = True, least: float = 0) -> Parameter:
+    """Return the parameter that `count` reads as bytes."""
+    return Parameter(name, "bytes", example, sign, needed, least)
+
+
+def duration(text: str, most: float = LONGEST) -> float:
     """Return seconds, at most `most`."""
     seconds = config.duration(text)
     if seconds > most:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from random import Random
 
 from sockwright.config import duration_text, size_text
-from sockwright.faults.fault import END, FIRED, PASS, SHAPE, Fault, Kind, Maker, Step, Steps, each_way
-from sockwright.faults.reading import count, duration, halves, needed, rate
+from sockwright.faults.fault import END, FIRED, PASS, SHAPE, Fault, Kind, Maker, Parameter, Step, Steps, each_way
+from sockwright.faults.reading import a_duration, a_size, count, duration, halves, needed, rate
 
 # A slow line is played in steps of so many seconds: finer than anybody sees, coarser than timers cost.
 STEP = 0.005
@@ -91,17 +91,16 @@ class Glue(Fault):
     def __init__(self, window: float) -> None:
         self._window = window
         self._until = 0.0
-        self._pieces = 0
+        self._said = False
 
     def feed(self, data: bytes, now: float, chance: Random) -> Steps:
         if now > self._until:
             self._until = now + self._window
-            self._pieces = 0
-        self._pieces += 1
         due = (PASS, data, self._until)  # pieces that are due at the same moment go in one write
-        if self._pieces == 2:
-            return ((FIRED, f"glued what came within {duration_text(self._window)}", now), due)
-        return (due,)
+        if self._said:
+            return (due,)
+        self._said = True
+        return ((FIRED, f"what comes within {duration_text(self._window)} is held and glued, from here on", now), due)
 
     def end(self, now: float, chance: Random) -> Steps:
         return ((END, False, max(now, self._until)),)
@@ -124,7 +123,28 @@ def _glue(text: str) -> Maker:
 
 
 KINDS = (
-    Kind("rate", "rate=8KB/s", "a line of so many bytes a second (kbit/s too)", _rate, SHAPE),
-    Kind("slice", "slice=3[@10ms]", "pieces of at most so many bytes, so far apart", _slice, SHAPE),
-    Kind("glue", "glue=200ms", "what comes within that time comes in one piece", _glue, SHAPE),
+    Kind(
+        "rate",
+        "rate=8KB/s",
+        "a line of so many bytes a second (kbit/s too)",
+        _rate,
+        SHAPE,
+        parameters=(Parameter("rate", "rate", "8KB/s", least=1),),
+    ),
+    Kind(
+        "slice",
+        "slice=3[@10ms]",
+        "pieces of at most so many bytes, so far apart",
+        _slice,
+        SHAPE,
+        parameters=(a_size("size", "3", least=1), a_duration("gap", "10ms", "@", False)),
+    ),
+    Kind(
+        "glue",
+        "glue=200ms",
+        "what comes within that time comes in one piece",
+        _glue,
+        SHAPE,
+        parameters=(a_duration("window", "200ms"),),
+    ),
 )

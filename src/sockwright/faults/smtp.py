@@ -8,12 +8,27 @@ from __future__ import annotations
 
 import re
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 
 from sockwright.config import duration_text
-from sockwright.faults.fault import END, FIRED, FOR_EVER, PASS, SPEECH, Fault, Kind, Maker, Parts, Step, Steps
-from sockwright.faults.reading import duration, needed, share
+from sockwright.faults.fault import (
+    END,
+    FIRED,
+    FOR_EVER,
+    PASS,
+    SPEECH,
+    Fault,
+    Kind,
+    Maker,
+    Parameter,
+    Parts,
+    Step,
+    Steps,
+    never,
+)
+from sockwright.faults.reading import a_duration, a_share, duration, needed, share
 
 STAGES = ("connect", "helo", "mail", "rcpt", "data", "message")
 # Bytes of a line; what is longer is passed on without being understood.
@@ -277,6 +292,9 @@ def _reject(text: str) -> Maker:
         raise ValueError(f"{number!r} is not a reply code that refuses; these begin with 4 or 5")
     chance = share(part) if colon else 1.0
 
+    if not chance:
+        return never
+
     def parts(up: bool, down: bool) -> Parts:
         dialogue = Dialogue()
         if stage == "connect":
@@ -314,13 +332,41 @@ def _drop_at(text: str) -> Maker:
     return parts
 
 
-def _kind(name: str, form: str, about: str, read: object) -> Kind:
-    return Kind(name, form, "smtp: " + about, read, SPEECH, frozenset({"stream"}), ("smtp",))  # type: ignore[arg-type]
+def _kind(name: str, form: str, about: str, read: Callable[[str], Maker], parameters: tuple[Parameter, ...]) -> Kind:
+    return Kind(name, form, "smtp: " + about, read, SPEECH, frozenset({"stream"}), ("smtp",), parameters)
 
 
 KINDS = (
-    _kind("reject", "reject=rcpt:550[:20%]", f"a refusal at a stage ({', '.join(STAGES)})", _reject),
-    _kind("greylist", "greylist[=10s]", "who sends to somebody for the first time is put off", _greylist),
-    _kind("late-banner", "late-banner=10s", "the client waits for the first word", _late_banner),
-    _kind("drop-at", "drop-at=DATA", "the connection is closed when the client says this command", _drop_at),
+    _kind(
+        "reject",
+        "reject=rcpt:550[:20%]",
+        f"a refusal at a stage ({', '.join(STAGES)})",
+        _reject,
+        (
+            Parameter("stage", "choice", "rcpt", choices=STAGES),
+            Parameter("code", "code", "550", ":", False, 400, 599),
+            a_share(),
+        ),
+    ),
+    _kind(
+        "greylist",
+        "greylist[=10s]",
+        "who sends to somebody for the first time is put off",
+        _greylist,
+        (a_duration("wait", "10s", needed=False),),
+    ),
+    _kind(
+        "late-banner",
+        "late-banner=10s",
+        "the client waits for the first word",
+        _late_banner,
+        (a_duration("wait", "10s"),),
+    ),
+    _kind(
+        "drop-at",
+        "drop-at=DATA",
+        "the connection is closed when the client says this command",
+        _drop_at,
+        (Parameter("command", "text", "DATA"),),
+    ),
 )

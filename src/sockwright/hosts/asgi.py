@@ -16,7 +16,9 @@ from typing import Any
 
 from sockwright.binding import service_of
 from sockwright.hosts.asgi_exchange import Exchange
+from sockwright.hosts.asgi_websocket import WebSocketExchange, asks_for_one, refused, websocket_scope
 from sockwright.hosts.log import to_stderr, trace_of
+from sockwright.hosts.replies import FAILED
 from sockwright.hosts.scope import http_scope
 from sockwright.protocols.refusals import nowhere
 from sockwright.protocols.routes import Answer, Route, Stream
@@ -32,8 +34,11 @@ Application = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None
 # Content up to so many bytes is taken: the application gets it piece by piece, none of it is kept here.
 BODY = 64 * 1024 * 1024
 
-_FAILED = Response("the application failed; the log of the server tells how\n", 500)
 _SILENT = Response("the application ended without an answer; the log of the server tells more\n", 500)
+
+
+def _nothing() -> None:
+    """There is nobody left to tell."""
 
 
 class Asgi:
@@ -62,6 +67,7 @@ class Asgi:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._say = errors or to_stderr
         self._stream = Stream(service_of(self._serve, name))
+        self._socket = Stream(service_of(self._serve_websocket, name), upgrades=True)
 
     def routes(self) -> tuple[Route, ...]:
         """Return the routes, for all methods: the prefix itself, and everything below it."""
@@ -72,7 +78,29 @@ class Asgi:
         """Have the application answer."""
         if not request.path.startswith("/"):  # OPTIONS * and CONNECT are about the server
             return nowhere(request, frozenset())
+        if b"upgrade" in request.fields.index and asks_for_one(request):
+            return refused(request) or self._socket
         return self._stream
+
+    async def _serve_websocket(self, session: Session) -> None:
+        request: Request = session.about["request"]
+        scope = websocket_scope(request, self.prefix)
+        scope["state"] = dict(self._state)
+        exchange = WebSocketExchange(session, request)
+        try:
+            await self.application(scope, exchange.receive, exchange.send)
+        except ConnectionError:
+            if not (exchange.closed or exchange.gone):
+                raise
+        except Exception as broken:  # somebody else's code; the journal learns of it by the raise below
+            self._say(visible_lines(f"WebSocket {request.target} failed in the application:\n{trace_of(broken)}"))
+            if not exchange.answered and not exchange.gone:
+                session.answer(FAILED)
+            raise
+        finally:
+            session.when_gone(_nothing)
+        if not exchange.answered and not exchange.gone:
+            session.answer(_SILENT)
 
     async def _serve(self, session: Session) -> None:
         loop = self._loop
@@ -91,7 +119,7 @@ class Asgi:
             trace = trace_of(broken)
             self._say(visible_lines(f"{request.method} {request.target} failed in the application:\n{trace}"))
             if not exchange.begun and not exchange.gone:
-                session.answer(_FAILED)
+                session.answer(FAILED)
             raise
         finally:
             exchange.over()

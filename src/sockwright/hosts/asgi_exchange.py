@@ -14,7 +14,7 @@ import stat
 from collections.abc import MutableMapping
 from typing import Any
 
-from sockwright.hosts.replies import Head, lenient_head
+from sockwright.hosts.replies import Head, remembered_lenient_head
 from sockwright.session import Session
 from sockwright.wire.exchange import Beginning, FilePart, Request, Response
 
@@ -145,7 +145,7 @@ class Exchange:
         status = int(message["status"])
         if not 200 <= status <= 599:
             raise ValueError(f"{status} is not the status of an answer; they go from 200 to 599")
-        self._head = head = lenient_head(status, message.get("headers", ()))
+        self._head = head = remembered_lenient_head(status, message.get("headers", ()))
         self._left = -1 if head.length is None else head.length
         self._silent = head.has_no_content or self._request.method == "HEAD"
         self._timer = self._loop.call_soon(self._look_later)

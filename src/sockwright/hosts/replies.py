@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
+from sockwright.wire.exchange import Response
 from sockwright.wire.fields import write_field
 from sockwright.wire.http1 import NO_CONTENT
 
@@ -25,6 +26,8 @@ _HOP_BY_HOP = frozenset(
     }
 )
 _STATUS = re.compile(r"([2-5][0-9][0-9])(?: [\t\x20-\x7e\x80-\xff]*)?")
+# What the client is told of a failure; the developer is told the rest.
+FAILED = Response("the application failed; the log of the server tells how\n", 500)
 # Lines of fields that are remembered: an application says the same ones again and again.
 _REMEMBERED = 512
 
@@ -54,12 +57,34 @@ def head_of(status: str, fields: Iterable[tuple[str, str]]) -> Head:
     return _head(int(found[1]), [_line_of_text(name, value) for name, value in fields], strict=True)
 
 
+def remembered_head(status: str, fields: Iterable[tuple[str, str]]) -> Head:
+    """The same, by a look-up where these very words came before."""
+    pairs = tuple(fields)
+    try:
+        return _remembered(status, pairs)
+    except TypeError:  # lists for pairs cannot be looked up; whatever else is wrong is said again
+        return head_of(status, pairs)
+
+
 def lenient_head(status: int, fields: Iterable[tuple[bytes, bytes]]) -> Head:
     """Return the head that an ASGI application says; what it says of the connection is left out.
 
     Raises: TypeError, ValueError where it would break the message.
     """
     return _head(status, [_line(bytes(name), bytes(value)) for name, value in fields], strict=False)
+
+
+def remembered_lenient_head(status: int, fields: Iterable[tuple[bytes, bytes]]) -> Head:
+    """The same, by a look-up where these very words came before."""
+    pairs = tuple(fields)
+    try:
+        return _remembered_lenient(status, pairs)
+    except TypeError:
+        return lenient_head(status, pairs)
+
+
+_remembered = lru_cache(_REMEMBERED)(head_of)
+_remembered_lenient = lru_cache(_REMEMBERED)(lenient_head)
 
 
 def _head(status: int, lines: list[bytes | int | str], *, strict: bool) -> Head:

@@ -16,7 +16,7 @@ from sockwright.binding import Outcome, Refusal, service_of
 from sockwright.conversation import Note
 from sockwright.hosts.environ import environ_of
 from sockwright.hosts.log import ErrorStream, trace_of
-from sockwright.hosts.replies import Head, head_of
+from sockwright.hosts.replies import FAILED, Head, remembered_head
 from sockwright.hosts.wrapped_file import WrappedFile, part_of
 from sockwright.protocols.routes import Answer, Noted, Stream
 from sockwright.session import Session
@@ -61,7 +61,7 @@ class Streamed:
 
 
 class Run:
-    """A job for the crew. `settle` is told what came of it, once: a Response, a Streamed, or a Refusal."""
+    """A job for the crew. `settle` is told what came of it, once: an answer, a Streamed, or a Refusal."""
 
     __slots__ = ("_flow", "_head", "_host", "_left", "_member", "_over", "_request", "_settle", "settled")
 
@@ -144,7 +144,7 @@ class Run:
                 exc_info = None  # no circle through this frame
         elif self._head is not None:
             raise AssertionError("start_response was called twice; only with exc_info may it be")
-        self._head = head = head_of(status, fields)
+        self._head = head = remembered_head(status, fields)
         self._left = -1 if head.length is None else head.length
         return self._write_now
 
@@ -256,8 +256,8 @@ class Run:
         if self._flow is not None:
             self._flow.fail(broken)
         else:
-            words = "the application failed; the log of the server tells how"
-            self._answer(Refusal(words, 500, trace))
+            about = {"message": f"{type(broken).__name__}: {broken}", "trace": trace}
+            self._answer(Noted(Note("failed", about), FAILED))
 
 
 def _checked(piece: bytes) -> bytes:

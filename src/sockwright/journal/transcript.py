@@ -117,6 +117,11 @@ class Transcript:
                     break
         return b"".join(said)
 
+    def both_ways(self) -> tuple[bytes, bytes]:
+        """Return what the client said and what the server said, each as `stream` does."""
+        received, sent = self.stream("received"), self.stream("sent")
+        return (sent, received) if self.connection.opened.role == "client" else (received, sent)
+
     def kept(self, direction: Direction) -> Counts:
         """Return how much of a direction there are records of. The bytes are the true ones, even of a cut chunk."""
         sizes = [chunk.size for chunk in self.chunks(direction)]

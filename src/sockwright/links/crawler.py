@@ -402,7 +402,7 @@ class Crawler:
         assert isinstance(resource, Resource)
         if resource.state == ASKED and resource.on is task:
             self._learn(resource, task, outcome)
-        self._handout.ended(task.url)
+        self._handout.ended(task)
 
     def _learn(self, resource: Resource, task: Task, outcome: Outcome) -> None:
         resource.on = None

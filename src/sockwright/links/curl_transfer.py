@@ -180,20 +180,30 @@ class _Descriptor:
         self._made.close()
 
 
+_NAMES: dict[bytes, str] = {}  # names of fields as they came -> in lower case; servers use the same few
+_NAMES_MAX = 500
+
+
 def parse_fields(lines: Sequence[bytes]) -> list[tuple[str, str]]:
     """Return names in lower case and values of field lines; folded lines are put together (RFC 9112, 5.2)."""
-    data = b"".join(lines)
-    try:
-        text = data.decode()
-    except UnicodeDecodeError:
-        text = data.decode("latin-1")
     fields: list[tuple[str, str]] = []
-    for line in text.split("\n"):
-        if not line:
+    for line in lines:
+        if line[:1] in (b" ", b"\t") and fields:
+            fields[-1] = (fields[-1][0], f"{fields[-1][1]} {_text(line)}")
             continue
-        if line[0] in " \t" and fields:
-            fields[-1] = (fields[-1][0], f"{fields[-1][1]} {line.strip()}")
-            continue
-        name, _, value = line.partition(":")
-        fields.append((name.lower(), value.strip()))
+        raw, _, value = line.partition(b":")
+        name = _NAMES.get(raw)
+        if name is None:
+            name = _text(raw).lower()
+            if len(_NAMES) < _NAMES_MAX:
+                _NAMES[raw] = name
+        fields.append((name, _text(value)))
     return fields
+
+
+def _text(data: bytes) -> str:
+    """Return a value as text: UTF-8 where it is that, else Latin-1."""
+    try:
+        return data.strip().decode()
+    except UnicodeDecodeError:
+        return data.strip().decode("latin-1")

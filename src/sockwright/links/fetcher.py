@@ -143,7 +143,7 @@ class Fetcher:
 
     def submit(self, task: Task) -> None:
         """Have `task` asked when its turn comes."""
-        task.origin = origin = origin_of(task.url)
+        origin = task.origin = task.origin or origin_of(task.url)
         self._introduce(origin)
         if not self._settings.robots or task.exempt:
             self._frontier.add(task, origin)

@@ -29,9 +29,9 @@ class Handout:
         else:
             self._backlog.setdefault(origin, deque()).append(resource)
 
-    def ended(self, url: str) -> None:
-        """Note that the task for `url` is through: others of its host may follow."""
-        origin = origin_of(url)
+    def ended(self, task: Task) -> None:
+        """Note that a task is through: others of its host may follow."""
+        origin = task.origin
         self._handed[origin] -= 1
         waiting = self._backlog.get(origin)
         while waiting and self._handed[origin] < TASKS_PER_HOST:
@@ -53,6 +53,7 @@ class Handout:
             exempt=bool(resource.flags & EXEMPT),
             generation=resource.generation,
             owner=resource,
+            origin=origin,
         )
         resource.on = task
         resource.state = ASKED

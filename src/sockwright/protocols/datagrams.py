@@ -92,6 +92,10 @@ def open_with(terms: Terms) -> Opening:
 
     Raises: ConfigError where none does.
     """
+    for one in terms.services:
+        converse: Opening | None = getattr(one.function, "converse", None)
+        if converse is not None:  # it has a whole dialogue of its own
+            return converse
     service = next((one for one in terms.services if one.only != "stream" and not one.is_session), None)
     if service is None:
         name = terms.services[0].name

@@ -22,29 +22,28 @@ from sockwright.conversation import (
     Invoke,
     Note,
     Opening,
-    Send,
     Tell,
     failed,
 )
 from sockwright.errors import PeerError
 from sockwright.protocols import Terms
+from sockwright.protocols.answers import write_answer
+from sockwright.protocols.intake import Intake
 from sockwright.protocols.mounts import routes_of
 from sockwright.protocols.refusals import LIMITS, nowhere, refused, unreadable
-from sockwright.protocols.routes import SPOOLED, Answer, Call, Noted, Route, Spool, Stream
+from sockwright.protocols.routes import Answer, Call, Noted, Route, Stream
 from sockwright.protocols.site import Limits, Site
 from sockwright.protocols.streaming import Streaming
-from sockwright.wire.content import ChunkedReader, ContentReader, LengthReader
-from sockwright.wire.exchange import FilePart, Request, Response
-from sockwright.wire.http1 import NO_CONTENT
+from sockwright.protocols.websocket import WebSocket
+from sockwright.wire.exchange import Beginning, Request, Response
 from sockwright.wire.requests import check_beginning
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+END = Tell(b"")  # of a request's content
 # Empty lines that are forgiven before a request line (RFC 9112, 2.2: one at least).
 EMPTY_LINES = 4
-# Answers to pipelined requests are made ahead up to so many bytes; then the peer must take some of them first. A
-# file is not in memory, but holds a descriptor, so it counts as if it were of this size.
+# Answers to pipelined requests are made ahead up to so many bytes; then the peer must take some of them first.
 AHEAD = 256 * 1024
-FILE_COUNTS = 8 * 1024
 # Bytes that may wait behind a request whose answer is not there yet, before we stop reading.
 BEHIND = 64 * 1024
 
@@ -77,11 +76,10 @@ class Http(Dialogue):
         "_ready",
         "_received",
         "_request",
-        "_route",
         "_said_all",
         "_since",
         "_site",
-        "_spool",
+        "_socket",
         "_stream",
         "_ticket",
     )
@@ -102,14 +100,13 @@ class Http(Dialogue):
         self._again = False  # answers are held back until the peer has taken some
         # Of the request whose content still comes, or whose answer somebody else works on:
         self._request: Request | None = None
-        self._route: Route | None = None
         self._closes = False  # the connection ends with its answer
-        self._content: ContentReader | None = None  # still to come
-        self._pieces: list[bytes] = []  # came already ...
-        self._spool: Spool | None = None  # ... or went into this, being too much
+        self._content: Intake | None = None  # still to come
+        self._pieces: list[bytes] = []  # came, for a session that has not begun yet
         self._call: Call | None = None  # its outcome is waited for ...
         self._ticket = 0  # ... under this number
         self._stream: Streaming | None = None  # its session says the answer
+        self._socket: WebSocket | None = None  # what is spoken since that answer
 
     # -- events
 
@@ -139,6 +136,7 @@ class Http(Dialogue):
             return None
         _, head, found = plan
         request = Request(head, self.peer, found[1])  # type: ignore[index]  # with a handler it is a tuple
+        request.now = now
         if content:
             request.content = content
         try:
@@ -171,6 +169,8 @@ class Http(Dialogue):
             return out
         if self._over:
             return NOTHING
+        if self._socket is not None:
+            return self._socketed(self._socket.feed(data, now))
         if self._again:
             self._held += data
             return NOTHING
@@ -188,6 +188,8 @@ class Http(Dialogue):
         out: list[Action] = []
         if self._over or self._again:
             return NOTHING  # what is owed is answered first
+        if self._socket is not None:
+            return self._socketed(self._socket.half_closed())
         if self._content is not None:
             try:
                 self._content.end_of_stream()
@@ -220,6 +222,10 @@ class Http(Dialogue):
         stream, request = self._stream, self._request
         if stream is None or request is None or self._over:
             return NOTHING
+        if self._socket is not None:
+            return self._socketed(self._socket.said(data, now)) if isinstance(data, bytes) else NOTHING
+        if type(data) is Beginning and data.status == 101 and stream.stream.upgrades and not stream.begun:
+            return self._switch(stream, data, now)
         if type(data) is Response and not stream.begun:
             self._stream = None
             out: list[Action] = []
@@ -231,10 +237,30 @@ class Http(Dialogue):
             return self._give_up(failure(wrong), now)
         return (coded,) if coded else NOTHING
 
+    def _switch(self, stream: Streaming, head: Beginning, now: float) -> Actions:
+        """From here on WebSocket is spoken; what came ahead of that counts already."""
+        stream.begun = True
+        self._socket = WebSocket(now, self._received - len(self._held))
+        out: list[Action] = [self._site.start(head.status, now) + head.lines + b"\r\n"]
+        if self._held:
+            held, self._held = self._held, b""
+            out += self._socket.feed(held, now)
+        return self._socketed(out)
+
+    def _socketed(self, actions: Actions) -> Actions:
+        """Keep what the WebSocket says about time and end."""
+        assert self._socket is not None
+        self.deadline = self._socket.deadline
+        self.congested = False
+        self._over = self._socket.over
+        return actions
+
     def session_ended(self, failure: Refusal | None, now: float) -> Actions:
         stream = self._stream
         if stream is None or self._over:
             return NOTHING
+        if self._socket is not None:
+            return self._socketed(self._socket.ended(now, failed=failure is not None))
         if failure is None and not stream.begun:
             failure = Refusal("the service said nothing", 500)
         if failure is None and stream.broken:
@@ -253,6 +279,8 @@ class Http(Dialogue):
         self.deadline = None
         limits = self._site.limits
         out: list[Action] = []
+        if self._socket is not None and not self._over:
+            return self._socketed(self._socket.expired(now))
         if self._over or self._waits or self._again:
             return NOTHING
         if self._content is not None:
@@ -267,6 +295,8 @@ class Http(Dialogue):
 
     def stopping(self, now: float) -> Actions:
         """An answer on its way still goes out; who has not said a whole request yet is not waited for."""
+        if self._socket is not None:
+            return self._socketed(self._socket.stopping(now))
         if self._waits:
             self._closes = True
             return NOTHING
@@ -318,6 +348,7 @@ class Http(Dialogue):
             self._count += 1
             _, head, found = plan
             request = Request(head, self.peer)
+            request.now = now
             if site.secure:
                 request.secure = True
             closes = not head.keeps_alive or self._count > site.last
@@ -389,8 +420,8 @@ class Http(Dialogue):
             words = f"{head.length} bytes of content are too many; {most} are taken"
             self._refuse(PeerError(words, section="RFC 9110, 15.5.14", code=413, offset=self._received), out, now)
             return
-        self._request, self._route, self._closes = request, route, closes
-        self._content = LengthReader(head.length) if head.length > 0 else ChunkedReader(self._received - behind)
+        self._request, self._closes = request, closes
+        self._content = Intake(request, route, most, self._received - behind)
         self._since = now
         request.whole = False
         wanted = head.expects and not behind
@@ -405,31 +436,21 @@ class Http(Dialogue):
 
     def _read_content(self, data: bytes, out: list[Action], now: float) -> bytes:
         """Take the content out of `data`; once it is whole, have the request answered. Return what is behind it."""
-        content, request, route = self._content, self._request, self._route
+        content, request = self._content, self._request
         assert content is not None
         assert request is not None
-        assert route is not None
         limits = self._site.limits
+        early = content.route.early
         try:
             pieces = content.feed(data)
-            most = limits.body if route.body is None else route.body
-            if content.announced > most:
-                words = f"the content is longer than the {most} bytes that are taken"
-                raise PeerError(words, section="RFC 9110, 15.5.14", code=413, offset=self._received)
+            if self._stream is not None:
+                out += [Tell(piece) for piece in pieces if piece]
+            elif self._call is not None or not early:  # else it was answered already, and nobody wants the rest
+                content.keep(pieces)
         except PeerError as wrong:
+            wrong.offset = self._received if wrong.offset is None else wrong.offset
             self._refuse(wrong, out, now)
             return b""
-        if self._stream is not None:
-            out += [Tell(piece) for piece in pieces if piece]
-        elif route.spool is not None and content.received > SPOOLED:
-            try:
-                self._put_by(route.spool, pieces)
-            except OSError as full:
-                words = f"there is no room here for the content: {full.strerror or full}"
-                self._refuse(PeerError(words, section="RFC 4918, 11.5", code=507, offset=self._received), out, now)
-                return b""
-        elif self._call is not None or not route.early:  # else it was answered already, and nobody wants the rest
-            self._pieces += pieces
         if not content.done:
             if self._waits:  # an early one: who takes the content sets the pace
                 self.deadline = None
@@ -439,28 +460,12 @@ class Http(Dialogue):
             return b""
         self._content = None
         self._since = 0.0
-        request.trailers = content.trailers
-        request.whole = True
+        self._pieces = content.complete()
         if self._stream is not None:
-            out.append(Tell(b""))
-        elif not route.early:
-            request.content = b"".join(self._pieces)
-            self._pieces = []
-            if self._spool is not None:
-                self._spool.rewind()
-                request.spooled, self._spool = self._spool, None
-            self._answer(self._handled(route.handler, request, out), request, self._closes, out, now)
+            out.append(END)
+        elif not early:
+            self._answer(self._handled(content.route.handler, request, out), request, self._closes, out, now)
         return content.rest
-
-    def _put_by(self, make: Callable[[], Spool], pieces: list[bytes]) -> None:
-        """Put content that is too much for memory into the route's spool."""
-        spool = self._spool
-        if spool is None:
-            self._spool = spool = make()
-            pieces = self._pieces + pieces
-            self._pieces = []
-        for piece in pieces:
-            spool.write(piece)
 
     # -- answers
 
@@ -514,38 +519,17 @@ class Http(Dialogue):
         if answer.head is not None:
             out.append(self._stream.begin(answer.head, now))
         out.append(Begin(answer.service, {**answer.about, "request": request}))
-        out += [Tell(piece) for piece in self._pieces if piece]
+        came = self._pieces if self._content is None else self._content.taken()
+        out += [Tell(piece) for piece in came if piece]
         self._pieces = []
-        if request.whole:
-            out.append(Tell(b""))
+        if request.whole and not answer.upgrades:
+            out.append(END)
 
     def _respond(self, response: Response, request: Request, closes: bool, out: list[Action], now: float) -> int:
         """Write one answer; return how many bytes of memory it takes until it is sent."""
         closes = closes or self._content is not None  # what was not read cannot be told from the next request
         self._pieces = []
-        start = self._site.start(response.status, now)
-        if closes:
-            start += b"Connection: close\r\n"
-        elif request.version == "1.0":
-            start += b"Connection: keep-alive\r\n"
-        silent = request.method == "HEAD" or response.status in NO_CONTENT
-        weight = 0
-        if response.whole and not silent:
-            out.append(start + response.whole)
-            weight = len(response.whole)
-        else:
-            lines = response.lines
-            if response.status not in NO_CONTENT:
-                lines += b"Content-Length: %d\r\n" % response.length
-            out.append(start + lines + b"\r\n")
-            for part in (response.content, *response.parts):
-                if isinstance(part, FilePart):
-                    # Who sends nothing of it still has to close it.
-                    out.append(Send(part.file, part.offset, 0 if silent else part.count))
-                    weight += FILE_COUNTS
-                elif part and not silent:
-                    out.append(part)
-                    weight += len(part)
+        weight = write_answer(response, request, self._site.start(response.status, now), closes, out)
         if closes:
             self._close(out)
         return weight
@@ -583,7 +567,6 @@ class Http(Dialogue):
         self._over = True
         self._ready = False
         self._held = b""
-        self._spool = None
         self.deadline = None
         out.append(Close(reason, how=how))
 

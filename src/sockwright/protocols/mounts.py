@@ -28,7 +28,7 @@ def routes_of(terms: Terms) -> Routes:
     for service in spoken:
         if takes_request(service):
             method, pattern = _split(service.route) if service.route else ("", "/{path...}")
-            routes.add(Route(method, pattern, handler_of(service)))
+            routes.add(Route(method, pattern, handler_of(service), service.takes, service.early))
     if calls:
         _mount(calls, routes, names)
     return routes

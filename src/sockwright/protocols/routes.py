@@ -53,6 +53,7 @@ class Stream:
     head: Response | None = None
     about: Mapping[str, object] = field(default_factory=dict)
     endless: bool = False
+    upgrades: bool = False  # it may say a `Beginning` with 101, and what follows is WebSocket
 
 
 @dataclass(frozen=True, slots=True, eq=False)

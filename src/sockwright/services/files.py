@@ -1,10 +1,10 @@
 """Files of a folder over HTTP: pages, types, conditional requests, ranges, listings.
 
-    GET /a/b.txt ---> in the cache, unchanged? ---> answer
+    GET /a/b.txt ---> answered before, and the file unchanged? ---> answer
                  '--> folder.open ---> folder ---> slash missing: 301; index.html; listing
                                   '--> file   ---> 304, 412, 416, 206, 200
 
-A changed file is seen at once: what is cached is looked at (one `stat`) before every answer, and content is cached
+A changed file is seen at once: what is remembered is checked against the file before it is sent, and content is kept
 only once its last change is so long ago that the next one must show in its time. What may take long (a listing,
 compressing) is done by a worker.
 """
@@ -13,74 +13,36 @@ from __future__ import annotations
 
 import base64
 import errno
-import gzip
 import hmac
-import mimetypes
 import os
-import re
 import stat
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from sockwright.binding import Arguments, Service, service_of
-from sockwright.conversation import Invoke
+from sockwright.conversation import Begin, Invoke
 from sockwright.errors import ConfigError
-from sockwright.services import Context, listing
+from sockwright.services import Context, listing, squeezed
 from sockwright.services.folder import Folder, names_of
+from sockwright.services.media_types import UNKNOWN, compressible, type_of
+from sockwright.services.remembered import Remembered
+from sockwright.services.squeezed import Squeezed
+from sockwright.services.uploads import LIMIT, Uploads
 from sockwright.wire.conditions import accepts, http_date, precondition, ranges
 from sockwright.wire.exchange import HTML, JOINED, FilePart, Request, Response
 from sockwright.wire.fields import NO_FIELDS
 from sockwright.wire.origin import foreign
 
 INDEX = "index.html"
-# Files up to JOINED bytes are kept with their answer, so many of them: 8 MiB at most.
-CACHED = 512
 # Clocks of file systems tick in steps; two changes within one cannot be told apart (seconds). FAT has the longest.
 STEP = 2.0
-# Compressed while somebody waits, and kept: text of these sizes (bytes), up to so many bytes in all.
-GZIP_LEAST = 512
-GZIP_MOST = 8 * 1024 * 1024
-GZIP_KEPT = 32 * 1024 * 1024
-_GZIP_LEVEL = 6
-
-# Types whose meaning must not hang on what is installed on this machine.
-_TYPES = {
-    ".css": "text/css",
-    ".csv": "text/csv",
-    ".gz": "application/gzip",
-    ".htm": "text/html",
-    ".html": "text/html",
-    ".ico": "image/x-icon",
-    ".js": "text/javascript",
-    ".json": "application/json",
-    ".map": "application/json",
-    ".md": "text/markdown",
-    ".mjs": "text/javascript",
-    ".pdf": "application/pdf",
-    ".svg": "image/svg+xml",
-    ".toml": "text/plain",
-    ".txt": "text/plain",
-    ".wasm": "application/wasm",
-    ".webp": "image/webp",
-    ".woff2": "font/woff2",
-    ".xml": "application/xml",
-    ".yaml": "text/plain",
-    ".yml": "text/plain",
-    ".zip": "application/zip",
-}
-_MORE_TYPES = mimetypes.MimeTypes()  # Python's own list, without the files of this machine
-_COMPRESSIBLE = re.compile(
-    r"text/|application/(?:json|javascript|xml|wasm|.*\+(?:json|xml))|image/(?:svg\+xml|bmp|x-icon)"
-)
-_UNKNOWN = "application/octet-stream"
 # Fields that make an answer another one than the usual.
 _SPECIAL = frozenset({b"range", b"if-match", b"if-none-match", b"if-modified-since", b"if-unmodified-since"})
 # Fields of which a browser sends one at least.
 _BROWSERS = frozenset({b"origin", b"referer", b"sec-fetch-site", b"user-agent"})
 _BOUNDARY = "sockwright-part-of-a-file"
-_PRECOMPRESSED = (("br", ".br"), ("gzip", ".gz"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,19 +53,9 @@ class Options:
     spa: bool = False  # a page's own paths lead to /index.html
     cors: bool = False  # pages of other origins may read
     auth: str = ""  # user:password
+    upload: bool = False  # files are taken as well
+    upload_limit: int = LIMIT  # bytes of one request
     names: Sequence[str] = ()  # under which a browser may know us besides addresses and localhost
-
-
-class _Cached(NamedTuple):
-    path: str
-    stamp: tuple[int, int, int, int, int]
-    response: Response
-    codings: bool  # whether it may come compressed as well
-
-
-def _stamp(about: os.stat_result) -> tuple[int, int, int, int, int]:
-    """What changes when a file does."""
-    return about.st_ino, about.st_dev, about.st_size, about.st_mtime_ns, about.st_ctime_ns
 
 
 class Files:
@@ -113,33 +65,28 @@ class Files:
         self._folder = Folder(path, hidden=options.all)
         self._options = options
         self._now = now
-        self._cache: dict[str, _Cached] = {}
-        self._gzipped: dict[tuple[int, ...], bytes] = {}
-        self._gzipped_size = 0
+        self._remembered = Remembered()
+        self._squeezed = Squeezed()
         self._listing = service_of(self.list_folder)  # may take long, so a worker does it
         self._compressing = service_of(self.compress)
         self._fields: list[tuple[str, str]] = [("X-Content-Type-Options", "nosniff")]
         if options.cors:
             self._fields.append(("Access-Control-Allow-Origin", "*"))
+        self._uploads = Uploads(self._folder, now, self._fields)
         self._secret = base64.b64encode(options.auth.encode()) if options.auth else b""
         self.shared = options.cors
+        self.uploads = options.upload_limit if options.upload else 0  # bytes of one request
         self._names = frozenset(name.lower() for name in options.names)
 
     def handle(self, request: Request) -> Response | Invoke:
         """Answer GET and HEAD."""
-        index = request.fields.index
-        if self._secret or not _BROWSERS.isdisjoint(index):
+        known = self._remembered.answer(request)
+        if known is not None:
+            return known
+        if self._secret or not _BROWSERS.isdisjoint(request.fields.index):
             refusal = self._kept_out(request)
             if refusal is not None:
                 return refusal
-        cached = self._cache.get(request.path)
-        if cached is not None and _SPECIAL.isdisjoint(index) and not (cached.codings and b"accept-encoding" in index):
-            try:
-                if _stamp(os.stat(cached.path)) == cached.stamp:
-                    return cached.response
-            except OSError:
-                pass
-            del self._cache[request.path]
         names = names_of(request.path, hidden=self._options.all)
         if names is None:
             return self._nothing(request)
@@ -147,37 +94,42 @@ class Files:
             file = self._folder.open(names)
         except PermissionError:
             return self._say(403, f"this file may not be read: {request.path[:200]}\n")
+        except IsADirectoryError:  # where the system opens no folders
+            return self._opened_folder(request, names)
         except OSError as wrong:
             if wrong.errno in (errno.EMFILE, errno.ENFILE):
                 return self._say(503, "the system is out of room for open files\n", {"Retry-After": 1})
             return self._app(request)
-        return self._opened(request, names, file)
-
-    def _opened(self, request: Request, names: list[str], file: int) -> Response | Invoke:
-        """Answer with the open `file`, and close it where it is not part of the answer."""
         about = os.fstat(file)
-        slash = request.path.endswith("/")
         if stat.S_ISDIR(about.st_mode):
             os.close(file)
-            if not slash:
-                query = f"?{request.query}" if request.query else ""
-                # The path begins with one slash and no more, else it would name a host (RFC 3986, 4.2).
-                return self._say(301, "", {"Location": request.path + "/" + query})
-            try:
-                file = self._folder.open([*names, INDEX])
-            except OSError:
-                return Invoke(self._listing, (Arguments((request,)),))
-            about = os.fstat(file)
-            names = [*names, INDEX]
-            if stat.S_ISDIR(about.st_mode):
-                os.close(file)
-                return Invoke(self._listing, (Arguments((request,)),))
-        elif slash:
+            return self._opened_folder(request, names)
+        if request.path.endswith("/"):
             os.close(file)
             return self._nothing(request)
         return self._file(request, names, file, about)
 
-    def _file(self, request: Request, names: list[str], file: int, about: os.stat_result) -> Response | Invoke:
+    def _opened_folder(self, request: Request, names: list[str]) -> Response | Invoke:
+        """Answer for a folder: by its page, where it has one, else by its listing."""
+        if not request.path.endswith("/"):
+            query = f"?{request.query}" if request.query else ""
+            # The path begins with one slash and no more, else it would name a host (RFC 3986, 4.2).
+            return self._say(301, "", {"Location": request.path + "/" + query})
+        names = [*names, INDEX]
+        try:
+            file = self._folder.open(names)
+        except OSError:
+            return Invoke(self._listing, (Arguments((request,)),))
+        about = os.fstat(file)
+        if stat.S_ISDIR(about.st_mode):
+            os.close(file)
+            return Invoke(self._listing, (Arguments((request,)),))
+        return self._file(request, names, file, about)
+
+    def _file(
+        self, request: Request, names: list[str], file: int, about: os.stat_result, *, stands_in: bool = False
+    ) -> Response | Invoke:
+        """Answer with a file; `stands_in` where it is not the one that was asked for, which may come to be."""
         size = about.st_size
         beginning = os.read(file, JOINED + 1) if size <= JOINED else os.read(file, 1024)
         if size <= JOINED:
@@ -189,10 +141,10 @@ class Files:
         tag = f'"{about.st_mtime_ns:x}-{size:x}"'
         modified = int(about.st_mtime)
         fields = [*self._fields, ("ETag", tag), ("Last-Modified", http_date(modified)), ("Accept-Ranges", "bytes")]
-        codings = _COMPRESSIBLE.match(kind) is not None
+        codings = compressible(kind)
         if codings:
             fields.append(("Vary", "Accept-Encoding"))
-        if kind == _UNKNOWN:
+        if kind == UNKNOWN:
             fields.append(("Content-Disposition", "attachment"))
         if codings and "accept-encoding" in request.fields and "range" not in request.fields:
             coded = self._coded(request, names, about, kind, fields)
@@ -208,15 +160,14 @@ class Files:
             if parts is not None:
                 return self._parts(parts, size, kind, fields, file)
         if size > JOINED:
-            return Response(FilePart(file, 0, size), type=kind, fields=fields)
-        os.close(file)
-        response = Response(beginning, type=kind, fields=fields)
-        changed = max(about.st_mtime, about.st_ctime)
-        if not changed + STEP > self._now():
-            if len(self._cache) >= CACHED:
-                self._cache.clear()
-            path = os.path.join(self._folder.path, *names)
-            self._cache[request.path] = _Cached(path, _stamp(about), response, codings)
+            response = Response(FilePart(file, 0, size), type=kind, fields=fields)
+        else:
+            os.close(file)
+            response = Response(beginning, type=kind, fields=fields)
+        usual = request.method == "GET" and _SPECIAL.isdisjoint(request.fields.index)
+        settled = size > JOINED or not max(about.st_mtime, about.st_ctime) + STEP > self._now()
+        if usual and settled and not stands_in and not (codings and "accept-encoding" in request.fields):
+            self._remembered.keep(request, os.path.join(self._folder.path, *names), about, response)
         return response
 
     def _parts(
@@ -245,31 +196,17 @@ class Files:
     ) -> Response | Invoke | None:
         """Answer with the content compressed, where the client takes that and it pays."""
         plain = [field for field in fields if field[0] not in ("ETag", "Accept-Ranges")]
-        for coding, ending in _PRECOMPRESSED:
-            if not accepts(request.fields, coding):
-                continue
-            try:
-                file = self._folder.open([*names[:-1], names[-1] + ending])
-            except OSError:
-                continue
-            made = os.fstat(file)
-            if stat.S_ISREG(made.st_mode) and made.st_mtime >= int(about.st_mtime):
-                tag = f'"{made.st_mtime_ns:x}-{made.st_size:x}-{coding}"'
-                told = [*plain, ("ETag", tag), ("Content-Encoding", coding)]
-                wrong = precondition(request.fields, tag, int(about.st_mtime))
-                if wrong or not made.st_size:
-                    os.close(file)
-                    return Response(b"", wrong or 200, fields=told)
-                return Response(FilePart(file, 0, made.st_size), type=kind, fields=told)
-            os.close(file)
-        if not GZIP_LEAST <= about.st_size <= GZIP_MOST or not accepts(request.fields, "gzip"):
+        found = squeezed.beside(self._folder, request, names, about, kind, plain)
+        if found is not None:
+            return found
+        if not squeezed.LEAST <= about.st_size <= squeezed.MOST or not accepts(request.fields, "gzip"):
             return None
-        tag = f'"{about.st_mtime_ns:x}-{about.st_size:x}-gz"'
+        tag = squeezed.tag_of(about)
         wrong = precondition(request.fields, tag, int(about.st_mtime))
         told = [*plain, ("ETag", tag)]
         if wrong:
             return Response(b"", wrong, fields=told)
-        content = self._gzipped.get(_stamp(about))
+        content = self._squeezed.get(about)
         if content is None or max(about.st_mtime, about.st_ctime) + STEP > self._now():
             return Invoke(self._compressing, (Arguments((request,)),))
         return Response(content, type=kind, fields=[*told, ("Content-Encoding", "gzip")])
@@ -285,55 +222,58 @@ class Files:
             about = os.fstat(file)
             if not stat.S_ISREG(about.st_mode):
                 return self._nothing(request)
-            plain = opened.read(GZIP_MOST + 1)
-        content = gzip.compress(plain, _GZIP_LEVEL, mtime=0)
-        self._keep(_stamp(about), content)
+            plain = opened.read(squeezed.MOST + 1)
+        content = self._squeezed.make(about, plain)
         name = names[-1] if names and not request.path.endswith("/") else INDEX
         fields = [
             *self._fields,
             ("Last-Modified", http_date(about.st_mtime)),
             ("Vary", "Accept-Encoding"),
-            ("ETag", f'"{about.st_mtime_ns:x}-{about.st_size:x}-gz"'),
+            ("ETag", squeezed.tag_of(about)),
             ("Content-Encoding", "gzip"),
         ]
         return Response(content, type=type_of(name, plain[:JOINED], whole=len(plain) <= JOINED), fields=fields)
 
-    def _keep(self, stamp: tuple[int, ...], content: bytes) -> None:
-        if self._gzipped_size + len(content) > GZIP_KEPT:
-            self._gzipped = {}
-            self._gzipped_size = 0
-        if stamp not in self._gzipped and len(content) <= GZIP_KEPT:
-            self._gzipped_size += len(content)
-            self._gzipped[stamp] = content
-
     def list_folder(self, request: Request) -> Response:
         """Answer with the page of a folder. For a worker."""
         names = names_of(request.path, hidden=self._options.all) or []
-        path: int | str
         try:
-            path = file = self._folder.open(names)
+            entries, whole = self._folder.entries(names)
+        except PermissionError as wrong:
+            return self._say(403, f"this folder may not be read: {wrong.strerror}\n")
         except OSError:
             return self._nothing(request)
-        try:
-            if os.scandir not in os.supports_fd:
-                path = os.path.join(self._folder.path, *names)
-            entries, whole = listing.entries_of(path, hidden=self._options.all)
-        except OSError as wrong:
-            return self._say(403, f"this folder may not be read: {wrong.strerror}\n")
-        finally:
-            os.close(file)
         down = request.parameter("order") == "down"
-        text = listing.page(names, entries, column=request.parameter("sort"), down=down, whole=whole)
-        safe = ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
+        asked = listing.Asked(
+            request.parameter("sort"),
+            down,
+            frozenset(value for name, value in request.parameters if name == "saved"),
+        )
+        text = listing.page(names, entries, asked, whole=whole, upload=self.uploads)
+        safe = ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'")
         return Response(text, type=HTML, fields=[*self._fields, safe, ("Cache-Control", "no-cache")])
 
-    def _kept_out(self, request: Request) -> Response | None:
-        """Return the refusal for who may not read here."""
+    def put(self, request: Request) -> Response | Begin:
+        """Take one file."""
+        refusal = self._kept_out(request, writes=True)
+        return refusal or self._uploads.put(request, names_of(request.path, hidden=self._options.all))
+
+    def post(self, request: Request) -> Response | Begin:
+        """Take the files of a form."""
+        refusal = self._kept_out(request, writes=True)
+        return refusal or self._uploads.form(request, names_of(request.path, hidden=self._options.all))
+
+    def _kept_out(self, request: Request, *, writes: bool = False) -> Response | None:
+        """Return the refusal for who may not read here, or write."""
         # Any page can ask for what is here, under a name of its own that leads to us (DNS rebinding); only under a
         # name of ours does the browser keep what it gets from that page.
         fields = request.fields
         others = _BROWSERS.intersection(fields.index) - {b"user-agent"}
-        if not self.shared and (others or fields.get("user-agent").startswith("Mozilla/")):
+        if writes:
+            why = foreign(request.host, fields, self._names)
+            if why:
+                return self._say(403, why + "\n")
+        elif not self.shared and (others or fields.get("user-agent").startswith("Mozilla/")):
             why = foreign(request.host, NO_FIELDS, self._names)
             if why:
                 return self._say(403, why + "\n")
@@ -355,7 +295,7 @@ class Files:
                 return self._nothing(request)
             about = os.fstat(file)
             if stat.S_ISREG(about.st_mode):
-                return self._file(request, [INDEX], file, about)
+                return self._file(request, [INDEX], file, about, stands_in=True)
             os.close(file)
         return self._nothing(request)
 
@@ -376,20 +316,6 @@ class Files:
         return Response(words, status, fields=[*self._fields, *(fields or {}).items()])
 
 
-def type_of(name: str, beginning: bytes, *, whole: bool) -> str:
-    """Return the media type for a file's name; text says that it is UTF-8 where its beginning is."""
-    ending = os.path.splitext(name)[1].lower()
-    kind = _TYPES.get(ending) or _MORE_TYPES.guess_type("x" + ending)[0] or _UNKNOWN
-    if kind.startswith("text/"):
-        try:
-            beginning.decode()
-        except UnicodeDecodeError as wrong:
-            if whole or wrong.end < len(beginning) - 3:
-                return kind
-        kind += "; charset=utf-8"
-    return kind
-
-
 def offer(context: Context) -> Sequence[Service]:
     """Return the handler of the folder that `--do files:DIR` names. Raises: ConfigError where there is none."""
     place = str(context.settings.get("argument", ""))
@@ -401,6 +327,10 @@ def offer(context: Context) -> Sequence[Service]:
         raise ConfigError(f"files: {place} is {what}", cure="a folder is wanted")
     files = Files(place, Options(**given), context.now)
     offered = [replace(service_of(files.handle, "files"), name="files", blocking=False, route="GET /{path...}")]
+    if files.uploads:
+        for method, function in (("PUT", files.put), ("POST", files.post)):
+            made = replace(service_of(function, "files"), blocking=False, early=True, takes=files.uploads)
+            offered.append(replace(made, route=f"{method} /{{path...}}"))
     if files.shared:
         offered.append(replace(service_of(files.preflight, "files"), blocking=False, route="OPTIONS /{path...}"))
     return offered

@@ -1,4 +1,5 @@
-"""The mailbox: what it keeps of a mail, and the seam with its two makers, memory and a file (`mailbox_file`).
+"""The mailbox: what it keeps of a mail, and the seam with its makers: memory, a file (`mailbox_file`), Redis
+(`redis.mailbox`).
 
 A mail is acknowledged once it is kept: `keep` returns at once and tells the outcome when the mail is safe.
 """
@@ -14,7 +15,10 @@ from typing import Protocol
 from sockwright import config
 from sockwright.binding import Refusal
 from sockwright.wire.mail import Mail
-from sockwright.wire.mime import headline_of
+from sockwright.wire.mime import Headline, headline_of
+
+# How the URLs of a Redis begin.
+REDIS = ("redis://", "rediss://", "unix://")
 
 # Called with the mail's number, or the Refusal that it ended in; from any thread.
 Done = Callable[[int | Refusal], None]
@@ -65,10 +69,8 @@ class Query:
 EVERYTHING = Query()
 
 
-def entry_of(number: int, mail: Mail) -> Entry:
+def entry_of(number: int, mail: Mail, head: Headline, size: int) -> Entry:
     """Return the line for a mail that was given `number`."""
-    head = headline_of(mail.content)
-    size = len(mail.content)
     return Entry(
         number,
         mail.received,
@@ -85,20 +87,49 @@ def entry_of(number: int, mail: Mail) -> Entry:
     )
 
 
-def searched(entry: Entry) -> tuple[str, str, str]:
-    """Return what a query looks at: to, sender, subject, without their case."""
-    to = "\n".join((*entry.recipients, entry.to)).casefold()
-    return to, f"{entry.sender}\n{entry.author}".casefold(), entry.subject.casefold()
+def searched(recipients: str, sender: str, head: Headline) -> tuple[str, str, str]:
+    """Return what a query looks at: to, sender, subject, without their case. `recipients` stand one a line."""
+    return f"{recipients}\n{head.to}".casefold(), f"{sender}\n{head.author}".casefold(), head.subject.casefold()
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A query's words, without their case: looked for in what `searched` returns."""
+
+    to: str
+    sender: str
+    subject: str
+    text: str
+
+    @classmethod
+    def by(cls, query: Query) -> Wanted:
+        """Return what `query` wants."""
+        return cls(query.to.casefold(), query.sender.casefold(), query.subject.casefold(), query.text.casefold())
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """All that must stand somewhere."""
+        return tuple(word for word in (self.to, self.sender, self.subject, self.text) if word)
+
+    def stands_in(self, seen: tuple[str, str, str]) -> bool:
+        """Tell whether a mail of which this is searched is one of those."""
+        to, sender, subject = seen
+        if self.to not in to or self.sender not in sender or self.subject not in subject:
+            return False
+        return self.text in to or self.text in sender or self.text in subject
 
 
 class Mailbox(Protocol):
-    """Mails by number, which never comes twice."""
+    """Mails by number, which never comes twice. `warning`: what should be known of this one."""
 
-    def keep(self, mail: Mail, done: Done) -> None:
+    warning: str
+
+    @property
+    def keep(self) -> Callable[[Mail, Done], None]:
         """Keep a mail, and call `done` once it is safe, or cannot be kept. Returns at once; for any thread."""
 
     def find(self, query: Query = EVERYTHING, limit: int = 1000) -> list[Entry]:
-        """Return the mails that `query` asks for, the newest first."""
+        """Return the mails that `query` asks for, the newest first, `limit` at most (below 0: all)."""
 
     def count(self, query: Query = EVERYTHING) -> int:
         """Return how many mails `query` asks for."""
@@ -120,48 +151,47 @@ class MemoryMailbox:
     """The mailbox that forgets when the process ends."""
 
     def __init__(self, limits: Limits | None = None) -> None:
+        self.warning = ""
         self._limits = limits or Limits()
         self._lock = threading.Lock()
         self._last = self._version = self._size = 0
-        self._mails: dict[int, tuple[Entry, Mail]] = {}
+        self._mails: dict[int, tuple[Entry, tuple[str, str, str], Mail]] = {}
 
     def keep(self, mail: Mail, done: Done) -> None:
+        head = headline_of(mail.content)
+        words = searched("\n".join(mail.recipients), mail.sender, head)
         with self._lock:
             self._last += 1
             self._version += 1
             number = self._last
-            self._mails[number] = (entry_of(number, mail), mail)
+            self._mails[number] = entry_of(number, mail, head, len(mail.content)), words, mail
             self._size += len(mail.content)
             while len(self._mails) > self._limits.mails or (self._size > self._limits.size and len(self._mails) > 1):
-                _, gone = self._mails.pop(next(iter(self._mails)))
-                self._size -= len(gone.content)
+                self._size -= self._mails.pop(next(iter(self._mails)))[0].size
         done(number)
 
     def find(self, query: Query = EVERYTHING, limit: int = 1000) -> list[Entry]:
-        wanted = tuple(word.casefold() for word in (query.to, query.sender, query.subject))
-        anywhere = query.text.casefold()
+        wanted = Wanted.by(query)
         found: list[Entry] = []
         with self._lock:
             held = list(self._mails.values())
-        for entry, _ in reversed(held):
-            if entry.number <= query.after or len(found) == limit:
+        for entry, words, _ in reversed(held):
+            if entry.number <= query.after or 0 <= limit <= len(found):
                 break
-            if query.before and entry.number >= query.before:
-                continue
-            texts = searched(entry)
-            if all(word in text for word, text in zip(wanted, texts, strict=True)) and anywhere in "\n".join(texts):
+            if (not query.before or entry.number < query.before) and wanted.stands_in(words):
                 found.append(entry)
         return found
 
     def count(self, query: Query = EVERYTHING) -> int:
-        return len(self._mails) if query == EVERYTHING else len(self.find(query, self._limits.mails))
+        return len(self._mails) if query == EVERYTHING else len(self.find(query, -1))
 
     def mail(self, number: int) -> tuple[Entry, Mail] | None:
         with self._lock:
-            return self._mails.get(number)
+            held = self._mails.get(number)
+        return (held[0], held[2]) if held is not None else None
 
     def clear(self, query: Query = EVERYTHING) -> int:
-        gone = self.find(query, self._limits.mails)
+        gone = self.find(query, -1)
         with self._lock:
             for entry in gone:
                 if self._mails.pop(entry.number, None) is not None:
@@ -177,12 +207,17 @@ class MemoryMailbox:
 
 
 def open_mailbox(place: str = "", limits: Limits | None = None) -> Mailbox:
-    """Open the mailbox at `place`: a file, `memory`, or (empty) the one in the user's data folder.
+    """Open the mailbox at `place`: a file, `redis://HOST:PORT/DB`, `memory`, or (empty) the one in the user's data
+    folder.
 
-    Raises: ConfigError where it is no mailbox.
+    Raises: ConfigError where it is no mailbox; Unavailable where Redis is not there.
     """
     if place == "memory":
         return MemoryMailbox(limits)
+    if place.startswith(REDIS):
+        from sockwright.stores.redis.mailbox import RedisMailbox
+
+        return RedisMailbox(place, limits)
     from sockwright.stores.mailbox_file import FileMailbox  # sqlite3 takes 10 ms
 
     path = Path(place).expanduser() if place else config.home().data / "mail.db"

@@ -7,20 +7,25 @@ asked for is checked as a whole before anything is changed.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from time import time
 from typing import Any, Protocol
 
+from sockwright import config
 from sockwright.config import suggest
 from sockwright.endpoint import Endpoint
 from sockwright.errors import ConfigError
+from sockwright.faults.catalogue import catalogue
 from sockwright.faults.fault import Carrier
 from sockwright.faults.plan import Plan, Setting, check, setting
 from sockwright.faults.profiles import profile
+from sockwright.faults.reading import share
 
 # Faults at one place; each is a part in the way of every byte.
 MOST = 32
+# Numbers of changed connections that an answer names.
+MOST_NAMED = 1000
 
 
 class Breakable(Protocol):
@@ -28,7 +33,7 @@ class Breakable(Protocol):
 
     endpoint: Endpoint
 
-    def bend(self, plan: Plan | None) -> int: ...
+    def bend(self, plan: Plan | None) -> Sequence[int]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,32 @@ class Request:
     seconds: float | None = None
     seed: int | None = None
 
+    @classmethod
+    def of(cls, about: Mapping[str, Any]) -> Request:
+        """Return what came as data.
+
+        Raises: ConfigError for data of the wrong shape.
+        """
+        names = [one.name for one in fields(cls)]
+        for key in about:
+            if key not in names:
+                raise ConfigError(f"there is no key {key!r}.{suggest(key, names)}", cure=f"keys: {', '.join(names)}")
+        faults = about.get("faults", ())
+        if isinstance(faults, str) or not all(isinstance(one, str) for one in faults):
+            raise ConfigError(f"faults are a list of texts, and {faults!r} is none", cure='["latency=200ms"]')
+        seed = about.get("seed")
+        if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= 2**62):
+            raise ConfigError(f"{seed!r} is no seed", cure="a whole number from 0 to 2^62")
+        return cls(
+            tuple(faults),
+            str(about.get("profile") or ""),
+            bool(about.get("up")),
+            bool(about.get("down")),
+            _number(about.get("share", 1.0), "a share", share, "10%"),
+            None if about.get("seconds") is None else _number(about["seconds"], "a duration", config.duration, "30s"),
+            seed,
+        )
+
     def settings(self, carrier: Carrier, protocol: str, now: float) -> list[Setting]:
         """Return those settings that make sense at such a place.
 
@@ -56,6 +87,8 @@ class Request:
             raise ConfigError("no fault is named", cure="write one like latency=200ms, or --profile 3g")
         if not 0 < self.share <= 1:
             raise ConfigError(f"--rate {self.share:g} is no share of the connections", cure="write it like 10%")
+        if self.seconds is not None and not 0 < self.seconds < float("inf"):
+            raise ConfigError(f"{self.seconds:g} seconds are no time to break something for", cure="write it like 30s")
         check([setting(text) for text in self.faults], places)
         self._all(now)
 
@@ -70,6 +103,30 @@ class Request:
                     up, down = (up, down) if both else (up and self.up, down and self.down)
                     found += [setting(text, up=up, down=down, share=self.share, until=until) for text in texts]
         return found
+
+
+def _number(given: object, what: str, read: Callable[[str], float], example: str) -> float:
+    """Return a number that came as one or as a person writes it.
+
+    Raises: ConfigError.
+    """
+    if isinstance(given, int | float) and not isinstance(given, bool):
+        return float(given)
+    try:
+        return read(str(given))
+    except ValueError as wrong:
+        raise ConfigError(f"{given!r} is not {what}: {wrong}", cure=f"write it like {example}") from None
+
+
+def _named(about: Mapping[str, Any]) -> str:
+    """Return which place is meant.
+
+    Raises: ConfigError.
+    """
+    name = about.get("name")
+    if not isinstance(name, str) or not name:
+        raise ConfigError("it is not said what shall break", cure="name a service, an endpoint, a port, or * for all")
+    return name
 
 
 @dataclass(slots=True)
@@ -156,21 +213,47 @@ class Breaking:
         ]
 
     def do(self, what: str, about: Mapping[str, Any]) -> Any:
-        """Do what came as data, from another process or a page: list, break or heal.
+        """Do what came as data, from another process or a page; what it returns is plain JSON.
 
-        Raises: ConfigError; TypeError and ValueError for data of the wrong shape.
+        "catalogue" -> what there is to break with, for who makes a form of it:
+
+            {"faults": [{"name": "latency", "form": "latency=200ms[~50ms]", "about": one line,
+                         "example": "latency=200ms~50ms", "on": ["datagram", "stream"], "protocols": [] (all),
+                         "live": works on open connections, "directions": up and down make a difference,
+                         "parameters": [{"name": "jitter", "sign": "~", "needed": false, "example": "50ms",
+                                         "type": duration | share | rate | bytes | count | code | choice | text,
+                                         "unit": "seconds", "least": 0, "most": 3600.0, "choices": []}]}],
+             "profiles": [{"name": "3g", "down": [texts], "up": [texts], "udp": [texts], "source": text}]}
+
+            A fault's text is its name, then for each parameter that is given its sign and value.
+
+        "list" -> every place, with what is set there. `to` is up, down or both, `rate` a share from 0 to 1, `until`
+        seconds since the epoch or null, `seed` 0 where nothing is set:
+
+            [{"name": "echo", "names": [what it may be called], "endpoint": "tcp://127.0.0.1:7007", "seed": 7,
+              "faults": [{"fault": "cut=100", "to": "down", "rate": 1.0, "until": null}]}]
+
+        "break" with {"name": place, "faults": [texts], "profile": "", "up": false, "down": false, "seed": null,
+        "share": 1.0 or "10%", "seconds": 30 or "30s" or null}, of which all but the name may be left out, and "heal"
+        with {"name": place}, or {} for all -> every place that changed:
+
+            [{"name", "endpoint", "faults", "seed": as above, "open": how many open connections changed at once,
+              "connections": [their numbers in the journal, at most 1000],
+              "new_only": [texts that open ones cannot get]}]
+
+        Raises: ConfigError with the nearest right spelling, and then nothing is changed.
         """
         match what:
+            case "catalogue":
+                return catalogue()
             case "list":
                 return self.listed()
             case "heal":
-                return self.heal(str(about.get("name", "*")))
+                return self.heal(_named(about) if "name" in about else "*")
             case "break":
-                asked = dict(about)
-                name = str(asked.pop("name"))
-                asked["faults"] = tuple(str(one) for one in asked.get("faults", ()))
-                return self.set(name, Request(**asked))
-        raise ConfigError(f"{what!r} cannot be asked for", cure="list, break or heal")
+                return self.set(_named(about), Request.of({key: about[key] for key in about if key != "name"}))
+        known = ("catalogue", "list", "break", "heal")
+        raise ConfigError(f"{what!r} cannot be asked for.{suggest(what, known)}", cure=", ".join(known))
 
     def close(self) -> None:
         """Forget the clock."""
@@ -195,7 +278,8 @@ class Breaking:
             "name": place.name,
             "endpoint": str(place.server.endpoint),
             "faults": [one.as_dict() for one in place.settings],
-            "open": changed,
+            "open": len(changed),
+            "connections": [*changed[:MOST_NAMED]],
             "new_only": later,
             "seed": place.seed,
         }

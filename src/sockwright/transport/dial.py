@@ -23,7 +23,8 @@ from typing import Any
 from sockwright import config
 from sockwright.endpoint import Endpoint, Peer
 from sockwright.errors import ConfigError, PeerError
-from sockwright.transport.connection import Connection, DatagramConnection
+from sockwright.transport.connection import Connection
+from sockwright.transport.datagram_connection import DatagramConnection
 
 CONNECT_WAIT = 5.0  # seconds for name, connection and TLS together: a person waits no longer without a word
 NEXT_ADDRESS = 0.25  # seconds until the next address is tried beside the first (RFC 8305, 5)

@@ -14,7 +14,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from time import time
-from typing import Any, Protocol
+from typing import Protocol
 
 from sockwright.conversation import Opening
 from sockwright.endpoint import Endpoint, Peer
@@ -25,6 +25,7 @@ from sockwright.transport.driver import Journal, Staff
 from sockwright.transport.limits import ACCEPT_REST, ACCEPTS_PER_TURN, BACKLOG, RESET_ON_CLOSE, SWEEP, Limits
 from sockwright.transport.streams import Stream
 from sockwright.transport.tally import Counted, Tally
+from sockwright.transport.wrong_door import answer_to, send_away
 
 _OUT_OF_DESCRIPTORS = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
@@ -37,6 +38,8 @@ class Connected(Counted, Protocol):
     def retire(self, now: float) -> None: ...
 
     def give_up(self) -> None: ...
+
+    number: int
 
     def bend(self, plan: Plan | None) -> bool: ...
 
@@ -155,10 +158,10 @@ class StreamServer:
         seed = 0 if self.plan is None else self.plan.seed_of(self.total)
         return Opened(self.endpoint.protocol, self.service, self._place, local, str(peer), tls, "server", seed)
 
-    def bend(self, plan: Plan | None) -> int:
-        """Set the faults, for who comes and for who is here; return how many connections that changed at once."""
+    def bend(self, plan: Plan | None) -> Sequence[int]:
+        """Set the faults, for who comes and for who is here; return the numbers of those that it changed at once."""
         self.plan = plan
-        return sum(stream.bend(plan) for stream in list(self.streams))
+        return [stream.number for stream in list(self.streams) if stream.bend(plan)]
 
     # -- accepting
 
@@ -255,16 +258,38 @@ class StreamServer:
         self.staff.spawn(self._connect(stream, sock))
 
     async def _connect(self, stream: Stream, sock: socket.socket) -> None:
-        options: dict[str, Any] = {}
-        if self.tls is not None:
-            options = {"ssl": self.tls, "ssl_handshake_timeout": self.limits.handshake}
         try:
-            await self._loop.connect_accepted_socket(lambda: stream, sock, **options)
+            await self.shake_hands(stream, sock)
         except (OSError, ssl.SSLError, TimeoutError) as trouble:
-            sock.close()
             if stream not in self.streams and stream.sock is not None:
                 stream.never_began(trouble, tls_hint(trouble))
                 self.gone(stream.peer)
+
+    async def shake_hands(self, protocol: asyncio.BaseProtocol, sock: socket.socket) -> None:
+        """Make a connection of `sock`, with TLS where this endpoint has it. Who speaks in clear there is told so.
+
+        Raises: OSError, ssl.SSLError, TimeoutError; the socket is closed then.
+        """
+        if self.tls is None:
+            try:
+                await self._loop.connect_accepted_socket(lambda: protocol, sock)
+            except OSError:
+                sock.close()
+                raise
+            return
+        limit = self.limits.handshake
+        with contextlib.ExitStack() as held:
+            second = held.enter_context(sock.dup())
+            try:
+                await self._loop.connect_accepted_socket(
+                    lambda: protocol, sock, ssl=self.tls, ssl_handshake_timeout=limit
+                )
+            except (OSError, ssl.SSLError, TimeoutError) as trouble:
+                sock.close()
+                if said := answer_to(trouble):
+                    held.pop_all()
+                    self.staff.spawn(send_away(second, said))
+                raise
 
     def gone(self, peer: Peer) -> None:
         """One connection less."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
+from threading import get_ident
 from time import time
 from typing import Any, Protocol
 
@@ -40,6 +41,7 @@ class Staff:
         self.loop = asyncio.get_running_loop()
         self._crossing: deque[tuple[Callable[[Outcome], None], Outcome]] = deque()  # settled in other threads
         self._crossing_begun = False
+        self._thread = get_ident()
         self.turn = Turn(self.loop, bug)
         self.workers = Workers(self.loop, most=limits.workers, waiting=limits.calls_waiting, limit=limits.call)
         self.session_threads = 0
@@ -54,13 +56,17 @@ class Staff:
             self.workers.submit(service, batch, done)
 
     def _begin(self, service: Service, batch: Sequence[Arguments], done: Done) -> None:
-        """Call a service that tells its outcome later, from a thread of its own; the last outcome ends the batch."""
+        """Call a service that tells its outcome later, from any thread; the last outcome ends the batch."""
         outcomes: list[Outcome] = []
+        count = len(batch)
 
         def settle(outcome: Outcome) -> None:
             self._crossing.append((finish, outcome))
             if not self._crossing_begun:  # one wake-up of the loop for all that is settled until it looks
                 self._crossing_begun = True
+                if get_ident() == self._thread:
+                    self.loop.call_soon(self._cross)
+                    return
                 try:
                     self.loop.call_soon_threadsafe(self._cross)
                 except RuntimeError:  # the loop is closed: nobody waits any more
@@ -68,7 +74,7 @@ class Staff:
 
         def finish(outcome: Outcome) -> None:
             outcomes.append(outcome)
-            if len(outcomes) == len(batch):
+            if len(outcomes) == count:
                 done(outcomes)
 
         for arguments in batch:
@@ -83,12 +89,18 @@ class Staff:
     def _cross(self) -> None:
         self._crossing_begun = False
         crossing = self._crossing
-        while crossing:
-            finish, outcome = crossing.popleft()
-            try:
-                finish(outcome)
-            except Exception as wrong:  # noqa: BLE001 - one connection's trouble must not end all others
-                self._bug(wrong)
+        turn = self.turn
+        turn.running = True  # all that is said to it goes out together, as in a turn
+        try:
+            while crossing:
+                finish, outcome = crossing.popleft()
+                try:
+                    finish(outcome)
+                except Exception as wrong:  # noqa: BLE001 - one connection's trouble must not end all others
+                    self._bug(wrong)
+        finally:
+            turn.running = False
+            turn.flush()
 
     async def _await(self, service: Service, batch: Sequence[Arguments], done: Done) -> None:
         outcomes: list[Outcome] = []
@@ -145,6 +157,15 @@ class Driver:
                 else:
                     pending.append(action)
                 continue
+            if type(action) is Begin or type(action) is Tell:  # the commonest beside bytes
+                if pending is not None:
+                    self.send(pending[0] if len(pending) == 1 else b"".join(pending))
+                    pending = None
+                if type(action) is Begin:
+                    self.begin(action)
+                elif type(action) is Tell:
+                    self.tell(action.data)
+                continue
             if type(action) is Send:
                 self.send_file(action, b"".join(pending) if pending is not None else b"")
                 pending = None
@@ -157,9 +178,11 @@ class Driver:
             self.send(pending[0] if len(pending) == 1 else b"".join(pending))
 
     def _do(self, action: object) -> None:
+        if type(action) is Invoke:  # by far the commonest, and a pattern costs as much as all the rest of this line
+            ticket = action.ticket
+            self.staff.run(action.service, action.batch, lambda outcomes: self._answered(ticket, outcomes))
+            return
         match action:
-            case Invoke(service, batch, ticket):
-                self.staff.run(service, batch, lambda outcomes: self._answered(ticket, outcomes))
             case Note(kind, data):
                 self.journal.append((NOTE, self.number, time(), (kind, dict(data)), 0))
             case Close(reason, reset, how):

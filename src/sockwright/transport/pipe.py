@@ -1,8 +1,11 @@
 """A pipe carries a plan out: it holds what comes in until it is due, and lets it out in order.
 
 One per direction of a connection with faults, a deque and at most one timer each. Arrival is stamped at the read, so
-three requests 10 ms apart under 200 ms latency come out 200, 210 and 220 ms later. As long as the faults say that
-they would do nothing to so many bytes, these go straight through.
+three requests 10 ms apart under 200 ms latency come out 200, 210 and 220 ms later.
+
+`calm` is how many bytes may go past the pipe: as long as nothing waits in it and the faults say that they would do
+nothing to so many, whoever carries them counts them down (`passes`) and leaves the pipe alone. Faults that must follow
+what is said look at each piece instead. So a fault that is set and does not fire leaves a connection on its hot path.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ from collections import deque
 from collections.abc import Callable
 from math import ceil
 from time import time
-from typing import NamedTuple, ParamSpec
+from typing import NamedTuple
 
 from sockwright.faults.fault import FIRED, FOR_EVER, PASS, RESET
 from sockwright.faults.plan import Row
@@ -21,6 +24,8 @@ from sockwright.faults.plan import Row
 SLACK = 0.0002
 # Records of faults of one direction of one connection: a corrupt stream must not fill the journal.
 MOST_RECORDS = 10_000
+# A step of our own beside those of `faults`: somebody waits for what is before it.
+_CALL = -1
 
 
 class Outlet(NamedTuple):
@@ -38,19 +43,21 @@ class Pipe:
     """One direction of one connection over a stream."""
 
     __slots__ = (
-        "_calm",
         "_closed",
+        "_glance",
+        "_granted",
         "_healing",
         "_held",
         "_last",
         "_loop",
         "_out",
-        "_passed",
         "_queue",
         "_records",
         "_row",
         "_size",
         "_timer",
+        "_was_seen",
+        "calm",
         "full",
     )
 
@@ -58,30 +65,49 @@ class Pipe:
         self._row: Row | None = row
         self._out = out
         self._loop = asyncio.get_running_loop()
-        self._queue: deque[tuple[float, int, bytes | bool | None]] = deque()
+        self._queue: deque[tuple[float, int, bytes | bool | Callable[[], None] | None]] = deque()
         self._size = 0
         self._last = 0.0
-        self._calm = row.calm
-        self._passed = 0  # bytes that went straight through since the row was last told
+        self.calm = self._granted = 0  # the difference: bytes that went past since the row was last told
         self._timer: asyncio.TimerHandle | None = None
         self._held = False  # what stands behind us takes nothing
         self._healing = False
         self._closed = False
         self._records = 0
+        self._glance: Callable[[bytes], bool] | None = None
+        self._was_seen = False  # a piece was looked at and went past since the row was last told
         self.full = False
+        self._grant()
 
-    def write(self, data: bytes) -> None:
-        """Take what was read just now."""
-        self.feed(data, time())
+    def passes(self, data: bytes) -> bool:
+        """Tell whether `data` goes past the pipe; then it counts as gone, and whoever asks carries it on."""
+        calm = self.calm - len(data)
+        if calm >= 0:
+            self.calm = calm
+            return True
+        if self._glance is None or not self._glance(data):
+            return False
+        self._was_seen = True
+        return True
+
+    def passes_unseen(self, size: int) -> bool:
+        """The same for bytes that nobody can look at now: a file's."""
+        calm = self.calm - size
+        if calm < 0:
+            return False
+        self.calm = calm
+        return True
+
+    @property
+    def was_passed(self) -> bool:
+        """Tell whether bytes went past since a piece or an end came in last."""
+        return self._was_seen or self.calm != self._granted
 
     def feed(self, data: bytes, now: float) -> None:
-        """Take what was read at `now`."""
-        size = len(data)
+        """Take `data`, which was read at `now`."""
         if self._closed:
             return
-        if size <= self._calm and not self._queue:
-            self._calm -= size
-            self._passed += size
+        if self.passes(data):
             self._out.emit(data)
             return
         if self._row is None:
@@ -90,8 +116,6 @@ class Pipe:
             self._settle()
             for what, given, at in self._row.feed(data, now):
                 self._put(what, given, at)
-            if self._row is not None:
-                self._calm = self._row.calm
         self._deliver(now)
 
     def end(self, now: float) -> None:
@@ -101,6 +125,20 @@ class Pipe:
     def break_off(self, now: float) -> None:
         """Take an RST: it goes its way behind what came before it."""
         self._ended(now, reset=True)
+
+    def behind(self, what: Callable[[], None]) -> None:
+        """Call `what` once everything that has come in so far is out; now, where nothing waits."""
+        if not self._closed:
+            self._settle()
+            self._put(_CALL, what, self._last)
+            self._deliver(time())
+
+    def forget(self) -> None:
+        """Throw away what waits, its end as well."""
+        self._settle()
+        self._queue.clear()
+        self._size = 0
+        self._deliver(time())
 
     def _ended(self, now: float, reset: bool) -> None:
         if self._closed:
@@ -114,9 +152,23 @@ class Pipe:
         self._deliver(now)
 
     def _settle(self) -> None:
-        if self._passed and self._row is not None:
-            self._row.skip(self._passed)
-        self._passed = 0
+        """Tell the row what went past."""
+        passed = self._granted - self.calm
+        if passed and self._row is not None:
+            self._row.skip(passed)
+        self.calm = self._granted = 0
+        self._glance = None
+        self._was_seen = False
+
+    def _grant(self) -> None:
+        """Say anew how much may go past: nothing overtakes what waits."""
+        row = self._row
+        if self._queue or self._closed:
+            self.calm = self._granted = 0
+            self._glance = None
+        else:
+            self.calm = self._granted = FOR_EVER if row is None else row.calm
+            self._glance = row.glance if row is not None and row.glances else None
 
     def _put(self, what: int, given: object, at: float) -> None:
         if what == FIRED:
@@ -145,8 +197,11 @@ class Pipe:
                 self._out.emit(given)
             elif what == RESET:
                 self._out.reset()
+            elif what == _CALL:
+                given()  # type: ignore[misc, operator]
             else:
                 self._out.end(bool(given))
+        self._grant()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -160,7 +215,7 @@ class Pipe:
             self.full = full
             self._out.paced(full)
         if not queue and self._healing:
-            self._closed = True
+            self.close()
             self._out.healed()
 
     def _wake(self) -> None:
@@ -176,9 +231,9 @@ class Pipe:
 
     def change(self, row: Row | None) -> None:
         """Put other faults in the place of the old ones; with None what is held goes at once, then `healed` is told."""
-        self._passed = 0
+        self._row = None
+        self._settle()
         self._row = row
-        self._calm = FOR_EVER if row is None else row.calm
         self._healing = row is None
         self._deliver(time())
 
@@ -192,35 +247,10 @@ class Pipe:
         self._closed = True
         self._queue.clear()
         self._size = 0
+        self._grant()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-
-
-P = ParamSpec("P")
-
-
-def between(
-    inline: Callable[P, bytes | None], outbound: Pipe, made: Callable[[bytes], None]
-) -> Callable[P, bytes | None]:
-    """Return the hot path `inline` as it is under faults that would do nothing to its answer: past the pipe.
-
-    Where a fault has a say, None is returned and all goes the long way; the answer, which was made already, is handed
-    to `made`, since making it twice would be wrong.
-    """
-
-    def answer(*args: P.args, **named: P.kwargs) -> bytes | None:
-        said = inline(*args, **named)
-        if said:
-            count = len(said)
-            if count > outbound._calm or outbound._queue:
-                made(said)
-                return None
-            outbound._calm -= count
-            outbound._passed += count
-        return said
-
-    return answer
 
 
 class DatagramPipe:

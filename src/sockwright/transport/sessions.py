@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from sockwright.binding import Refusal, Service, failure
 from sockwright.endpoint import Peer
+from sockwright.errors import ServiceError
 
 if TYPE_CHECKING:
     from sockwright.transport.streams import Stream
@@ -155,7 +156,7 @@ class StreamSession:
     async def _run_in_thread(self, service: Service) -> None:
         staff = self._stream.staff
         if staff.session_threads >= staff.limits.session_threads:
-            raise BusyError(f"busy: {staff.session_threads} sessions have their threads already")
+            raise ServiceError(f"busy: {staff.session_threads} sessions have their threads already", code=503)
         loop = asyncio.get_running_loop()
         done: asyncio.Future[BaseException | None] = loop.create_future()
 
@@ -182,10 +183,6 @@ class StreamSession:
             staff.session_threads -= 1
         if outcome is not None:
             raise outcome
-
-
-class BusyError(Exception):
-    """No thread is free for one more session."""
 
 
 class ThreadSession:

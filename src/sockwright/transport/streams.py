@@ -37,10 +37,11 @@ from sockwright.journal.records import (
     TIMEOUT,
     Ended,
 )
+from sockwright.transport.bending import Bending
 from sockwright.transport.driver import Driver
 from sockwright.transport.limits import RESET_ON_CLOSE
-from sockwright.transport.pipe import Outlet, Pipe, between
-from sockwright.transport.sending import KEPT, Sending, read_at, trouble_of
+from sockwright.transport.pipe import Pipe
+from sockwright.transport.sending import Sending, trouble_of
 from sockwright.transport.sessions import StreamSession
 from sockwright.transport.tally import Counts
 
@@ -59,11 +60,13 @@ class Stream(Driver, asyncio.Protocol):
     """One connection, as the loop's protocol object. The hot path goes through `turns`."""
 
     __slots__ = (
+        "_bending",
         "_count",
-        "_feed",
+        "_heard_all",
         "_how",
         "_keep",
         "_linger_until",
+        "_plan",
         "_reading",
         "_reason",
         "_sending",
@@ -80,6 +83,7 @@ class Stream(Driver, asyncio.Protocol):
         "choked",
         "closing",
         "exchanges",
+        "feed",
         "inbound",
         "inline",
         "outbound",
@@ -104,8 +108,9 @@ class Stream(Driver, asyncio.Protocol):
         self.journal = server.journal
         self.conversation = conversation
         self._turn = server.staff.turn
-        self._feed = conversation.feed
+        self.feed = conversation.feed
         self.append = server.journal.append
+        self._bending: Bending | None = None  # where a fault was ever set
         self.inbound: Pipe | None = None
         self.outbound: Pipe | None = None
         self.inline = conversation.inline
@@ -114,7 +119,8 @@ class Stream(Driver, asyncio.Protocol):
         self.received = self.received_chunks = self.sent = self.sent_chunks = self.exchanges = 0
         self._keep = server.limits.body_kept
         self.closing = False  # our FIN is sent or on its way
-        self.peer_done = False  # the peer's FIN came
+        self._heard_all = False  # the peer's FIN came
+        self.peer_done = False  # ... and is behind the faults as well
         self.choked = False  # the peer does not take what we send
         self._reading = True
         self._who = self._how = self._reason = ""
@@ -132,8 +138,9 @@ class Stream(Driver, asyncio.Protocol):
         self.last = now = time()
         self.number = server.journal.begin(now, server.opened(sock, peer))
         self._count = server.total
-        if server.plan is not None:
-            self._bend(server.plan, sock)
+        self._plan = server.plan
+        if self._plan is not None:
+            self._bend(self._plan, sock)
 
     # -- what the loop tells us
 
@@ -145,18 +152,27 @@ class Stream(Driver, asyncio.Protocol):
         transport.set_write_buffer_limits(high=self.server.limits.write_buffer)
         self.server.streams[self] = None
         self._note_tls(transport)
+        if self.server.plan is not self._plan:  # it was changed while the loop, or TLS, got this connection ready
+            self._stand((None, None) if self.server.plan is None else self.server.plan.rows(self._count))
         self.perform(self.conversation.opened(self.last))
 
     def data_received(self, data: bytes) -> None:
-        if self.inbound is not None:  # faults count from the moment of the read
-            now = time()
-            self.count_received(data, now)
-            self.inbound.feed(data, now)
+        inbound = self.inbound
+        if inbound is not None and not inbound.passes(data):
+            self._arrived_late(inbound, data)
             return
         arrived = self._turn.arrived
         if not arrived:
             self._turn.begin()
         arrived.append((self, data))
+
+    def _arrived_late(self, inbound: Pipe, data: bytes) -> None:
+        """Take `data` that a fault has a say in: its clock starts at the read, not at the turn's end."""
+        now = time()
+        if inbound.was_passed:
+            self._turn.run()  # what went past the pipe came before
+        self.count_received(data, now)
+        inbound.feed(data, now)
 
     def arrived(self, data: bytes, now: float) -> None:
         """Record `data` and give it to the conversation."""
@@ -181,13 +197,13 @@ class Stream(Driver, asyncio.Protocol):
         if self.closing:
             self._swallow(len(data))
             return
-        actions = self._feed(data, now)
+        actions = self.feed(data, now)
         if len(actions) == 1 and type(actions[0]) is bytes:
             self.send(actions[0])
         elif actions:
             self.perform(actions)
         if self.conversation.congested:
-            self._pace()
+            self.pace()
             if actions and not self.choked:
                 asyncio.get_running_loop().call_soon(self._taken)
 
@@ -199,15 +215,18 @@ class Stream(Driver, asyncio.Protocol):
             if actions:
                 self.perform(actions)
                 asyncio.get_running_loop().call_soon(self._taken)
-            self._pace()
+            self.pace()
 
     def eof_received(self) -> bool:
         self._turn.run()
         now = time()
+        self._heard_all = True
         self.append((RECEIVED, self.number, now, b"", 0))  # no bytes: the peer's FIN
         if not self._who:
             self._who, self._how = "peer", FIN
-        if self.inbound is not None:
+        if self._linger_until:
+            self._hang_up()  # both have said all
+        elif self.inbound is not None:
             self.inbound.end(now)
         else:
             self.deliver_end(now)
@@ -220,10 +239,10 @@ class Stream(Driver, asyncio.Protocol):
         self.last = now
         if self._sending is not None and self._sending.busy and self.closing:
             return  # what is owed still goes out
-        if self.closing:
-            self._hang_up()
-        else:
+        if not self.closing:
             self.perform(self.conversation.half_closed(now))
+        elif self.outbound is None or self.outbound.is_empty:  # else `emit_end` hangs up behind what it holds
+            self._hang_up()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._turn.run()
@@ -256,7 +275,7 @@ class Stream(Driver, asyncio.Protocol):
         self._stalled = time()
         if self.outbound is not None:
             self.outbound.hold(True)
-        self._pace()
+        self.pace()
 
     def resume_writing(self) -> None:
         outbound = self.outbound
@@ -273,7 +292,7 @@ class Stream(Driver, asyncio.Protocol):
         self._release_writer()
         if self._sending is not None and self.is_open and not self.conversation.congested:
             self.perform(self.conversation.taken(time()))
-        self._pace()
+        self.pace()
         self._taken()
 
     # -- faults
@@ -283,99 +302,55 @@ class Stream(Driver, asyncio.Protocol):
         met = self.server.met.pop(sock, None)
         if met is not None:
             self.journal.append((FAULT, self.number, self.last, (met[0], "to client", met[1]), 0))
-        self._stand(*plan.rows(self._count))
+        self._stand(plan.rows(self._count))
 
     def bend(self, plan: Plan | None) -> bool:
         """Change the faults of an open connection as far as that is possible; tell whether anything changed."""
         if self.write is None:
             return False
         self._turn.run()  # what was read before the change
-        rows = (None, None) if plan is None else plan.rows(self._count, live=True)
+        return self._stand((None, None) if plan is None else plan.rows(self._count, live=True))
+
+    def _stand(self, rows: tuple[Row | None, Row | None]) -> bool:
         if rows == (None, None) and self.inbound is None and self.outbound is None:
-            return False
-        self._stand(*rows)
+            return False  # nothing is in the way of who was not chosen
+        if self._bending is None:
+            self._bending = Bending(self)
+        self._bending.stand(*rows)
+        if self._sending is not None:
+            self._sending.reconsider()
+        self.choose_inline()
         return True
 
-    def _stand(self, up: Row | None, down: Row | None) -> None:
-        for name, row in (("inbound", up), ("outbound", down)):
-            pipe: Pipe | None = getattr(self, name)
-            if pipe is not None:
-                pipe.change(row)
-            elif row is not None:
-                setattr(self, name, self._pipe(name, row))
-        self._choose_inline()
-
-    def _choose_inline(self) -> None:
-        """Take the hot path: plain without faults, past a pipe that would do nothing with one."""
-        if self.closing or self._feed is _dropped:  # TLS is being agreed on
+    def choose_inline(self) -> None:
+        """Take the hot path, unless a pipe must be asked in the order of what is said and a file is on its way."""
+        if self.closing or self.feed is _dropped:  # TLS is being agreed on
             return
-        inline, timely, outbound = self.conversation.inline, self.conversation.timely, self.outbound
-        if outbound is not None:
-            inline = between(inline, outbound, self._answer_made) if inline is not None else None
-            timely = between(timely, outbound, self._answer_made) if timely is not None else None
-        self.inline, self.timely = inline, timely
-
-    def _answer_made(self, answer: bytes) -> None:
-        """Let the next delivery bring this answer: it was made on the hot path, where a fault had a say in it."""
-
-        def feed(data: bytes, now: float) -> Actions:
-            self._feed = self.conversation.feed
-            return (answer,)
-
-        self._feed = feed
-
-    def _pipe(self, name: str, row: Row) -> Pipe:
-        inbound = name == "inbound"
-        way = "to server" if inbound else "to client"
-
-        def fired(fault: str, why: str) -> None:
-            self.journal.append((FAULT, self.number, time(), (fault, way, why), 0))
-
-        def healed() -> None:
-            setattr(self, name, None)
-            self._choose_inline()
-
-        if inbound:
-            return Pipe(row, Outlet(self._deliver_late, self._end_late, self._break, fired, self._paced, healed))
-        return Pipe(row, Outlet(self._emit_late, self._emit_end_late, self._break, fired, self._outpaced, healed))
-
-    def _deliver_late(self, data: bytes) -> None:
-        self.last = now = time()
-        self.deliver(data, now)
-
-    def _end_late(self, closes: bool) -> None:
-        self.deliver_end(time())
-
-    def _emit_late(self, data: bytes) -> None:
-        self.last = time()
-        self.emit(data)
-
-    def _emit_end_late(self, closes: bool) -> None:
-        if closes and not self.closing:
-            self._who, self._how, self._reason = "us", FIN, "cut by a fault"
-            self.closing = True
-        self.emit_end()
-
-    def _break(self) -> None:
-        self._who, self._how, self._reason = "us", RST, "reset by a fault"
-        self.reset()
-
-    def _paced(self, full: bool) -> None:
-        self._pace()
-
-    def _outpaced(self, full: bool) -> None:
-        """The outbound pipe holds so much that nobody should say more, or has room again."""
-        if full:
-            self.choked = True
-            self._stalled = _NEVER  # that is us, and no peer that takes nothing
-        elif self._sending is not None and self._sending.busy:
-            self._stalled = time()
-            self._sending.fed()
-            return
+        if self.outbound is not None and self._sending is not None and self._sending.busy:
+            self.inline = self.timely = None
         else:
-            self.choked = False
-            self._release_writer()
-        self._pace()
+            self.inline, self.timely = self.conversation.inline, self.conversation.timely
+
+    def ended_by(self, who: str, how: str, reason: str) -> None:
+        """Remember who ended it."""
+        self._who, self._how, self._reason = who, how, reason
+
+    def choke(self) -> None:
+        """Say and read nothing more for now: the outbound pipe is full."""
+        self.choked = True
+        self._stalled = _NEVER  # that is us, and no peer that takes nothing
+        self.pace()
+        self._taken()
+
+    def unchoke(self) -> None:
+        """Go on: the outbound pipe has room again."""
+        if self._sending is not None and self._sending.busy:
+            self._stalled = time()
+            self._sending.go_on_soon()
+            return
+        self.choked = False
+        self._release_writer()
+        self.pace()
         self._taken()
 
     # -- what the driver asks of us
@@ -385,22 +360,25 @@ class Stream(Driver, asyncio.Protocol):
         return not self.closing and self.write is not None
 
     def send(self, data: bytes) -> None:
-        if self.outbound is None:
+        sending, outbound, turn = self._sending, self.outbound, self._turn
+        if sending is not None and sending.busy:
+            if turn.running:
+                turn.writes.append((sending.say, data))
+            else:
+                sending.say(data)
+        elif outbound is None or outbound.passes(data):
             self.emit(data)
-        elif self._sending is not None and self._sending.busy:
-            self._sending.write(data)
         else:
-            self.outbound.feed(data, self.last)
+            outbound.feed(data, self.last)
 
     def emit(self, data: bytes) -> None:
         """Put `data` on the wire, its record first; behind the outbound pipe where there is one."""
         write = self.write
         if write is None or not data:
             return
-        size = len(data)
-        self.sent += size
-        self.sent_chunks += 1
-        self.append((SENT, self.number, self.last, data if size <= 1024 else self.kept(data), size))
+        if self._sending is not None:
+            write = self._sending.write_through
+        self.record_sent(data, len(data))
         turn = self._turn
         if turn.running:
             turn.writes.append((write, data))
@@ -408,7 +386,7 @@ class Stream(Driver, asyncio.Protocol):
             write(data)
 
     def send_file(self, part: Send, head: bytes = b"") -> None:
-        """Send `head` and a part of a file behind what was sent; their records come first."""
+        """Send `head` and a part of a file behind what was sent; their records come when it is their turn."""
         if self.closing or self.write is None or not part.count:
             os.close(part.file)
             if head:
@@ -418,18 +396,17 @@ class Stream(Driver, asyncio.Protocol):
         if sending is None:
             assert self._transport is not None
             self._sending = sending = Sending(self, self._transport)
-        if self.outbound is None:  # else they are recorded behind the pipe
-            self.write = sending.write
-            if head:
-                self._record_sent(head, len(head))
-            beginning = read_at(part.file, min(part.count, KEPT), part.offset)
-            self._record_sent(beginning, part.count)
-        if self._turn.running and self.outbound is None:
+        sending.busy = True
+        self.write = sending.write
+        if self.outbound is not None:
+            self.choose_inline()
+        if self._turn.running:
             self._turn.writes.append((sending.put, (head, part)))
         else:
             sending.put((head, part))
 
-    def _record_sent(self, data: bytes, size: int) -> None:
+    def record_sent(self, data: bytes, size: int) -> None:
+        """Count and record that `size` bytes, which begin with `data`, go out."""
         self.sent += size
         self.sent_chunks += 1
         self.append((SENT, self.number, self.last, data if len(data) <= 1024 else self.kept(data), size))
@@ -438,7 +415,7 @@ class Stream(Driver, asyncio.Protocol):
         """A file is on its way: read nothing more until it is sent."""
         self.choked = True
         self._stalled = time()
-        self._pace()
+        self.pace()
 
     def progressed(self, now: float) -> None:
         """The peer took some of a file."""
@@ -447,8 +424,11 @@ class Stream(Driver, asyncio.Protocol):
     def relieved(self) -> None:
         """All that was behind a file is sent as well: go on, unless the loop still waits for the peer."""
         sending = self._sending
-        if sending is not None and not sending.busy and not sending.paused and self.write is not None:
-            self.resume_writing()
+        if sending is not None and not sending.busy and self.write is not None:
+            if self.outbound is not None:
+                self.choose_inline()
+            if not sending.paused:
+                self.resume_writing()
 
     def broken(self, gone: OSError | None) -> None:
         """A file cannot be sent to its end: break off, since what came cannot be told from the whole otherwise."""
@@ -491,7 +471,8 @@ class Stream(Driver, asyncio.Protocol):
         transport = self._transport
         if transport is None or self.write is None:
             return
-        if self.peer_done or not transport.can_write_eof():
+        # A fault may have ended what the peer says, which it goes on saying.
+        if (self.peer_done and self._heard_all) or not transport.can_write_eof():
             self._hang_up()
             return
         # Closing now, with input unread, would make the system send RST and throw our answer away
@@ -502,7 +483,7 @@ class Stream(Driver, asyncio.Protocol):
         except OSError:
             transport.abort()
             return
-        self._pace()
+        self.pace()
 
     def reset(self) -> None:
         """Break the connection off (RST)."""
@@ -525,9 +506,17 @@ class Stream(Driver, asyncio.Protocol):
         """Begin TLS as the server. What came in clear behind the request for it is dropped unseen (RFC 3207, 4.2)."""
         self._turn.flush()
         self.inline = self.timely = None
-        self._feed = _dropped
+        self.feed = _dropped
         if self._transport is not None:
             self._transport.pause_reading()  # its first bytes may come before our certificate is there
+        if self.inbound is not None:
+            self.inbound.forget()
+        if self.outbound is None:
+            self._begin_tls_soon()
+        else:
+            self.outbound.behind(self._begin_tls_soon)  # our consent may still be held up
+
+    def _begin_tls_soon(self) -> None:
         self.staff.spawn(self._begin_tls())
 
     async def _begin_tls(self) -> None:
@@ -555,8 +544,8 @@ class Stream(Driver, asyncio.Protocol):
         self.write = secured.write
         secured.set_write_buffer_limits(high=server.limits.write_buffer)
         self._note_tls(secured)
-        self._feed = self.conversation.feed
-        self._choose_inline()
+        self.feed = self.conversation.feed
+        self.choose_inline()
         self.last = now = time()
         self.perform(self.conversation.opened(now))
 
@@ -601,11 +590,11 @@ class Stream(Driver, asyncio.Protocol):
         if self._session is not None:
             self._session.tell(data)
             if self._session.full:
-                self._pace()
+                self.pace()
 
     def eased(self) -> None:
         if not self._reading:
-            self._pace()
+            self.pace()
 
     async def writable(self) -> None:
         """Wait until the peer takes more.
@@ -641,10 +630,11 @@ class Stream(Driver, asyncio.Protocol):
 
     # -- backpressure, limits, the end
 
-    def _pace(self) -> None:
+    def pace(self) -> None:
         """Read from the peer, or let it wait: while it takes nothing, or the conversation has enough."""
         transport = self._transport
-        if transport is None or transport.is_closing():
+        # Whoever reads on behind the end is told of the end once more.
+        if transport is None or self._heard_all or transport.is_closing():
             return
         full = self._session is not None and self._session.full
         full = full or (self.inbound is not None and self.inbound.full)
@@ -666,7 +656,8 @@ class Stream(Driver, asyncio.Protocol):
 
     def _swallow(self, size: int) -> None:
         self._swallowed += size
-        if self._swallowed > self.server.limits.linger_bytes:
+        is_said = self.outbound is None or self.outbound.is_empty
+        if is_said and self._swallowed > self.server.limits.linger_bytes:
             self._hang_up()
 
     def sweep(self, now: float) -> None:
@@ -705,6 +696,7 @@ class Stream(Driver, asyncio.Protocol):
     def retire(self, now: float) -> None:
         """The bench shuts down: let the conversation say goodbye, and a session end."""
         if self._session_task is not None and self._session is not None:
+            self.perform(self.conversation.stopping(now))
             self._session_task.cancel()
             self._session = None
             self.finish("shutting down", how=STOPPED)

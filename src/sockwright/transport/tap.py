@@ -7,27 +7,27 @@ that direction alone, an RST becomes an RST, a side that does not read keeps the
     client <--- near's write <- journal "sent" <- far: read      <--- target
 
 The target is dialled before anything is read from the client; where that fails, the client is reset, which is as near
-as a relay can come to the refusal that it stands for. Under TLS there is no half-close (asyncio has none), so the end
-of a TLS side is the end of the whole connection once everything is delivered.
+as a relay can come to the refusal that it stands for. Under TLS there is no half-close (asyncio has none): the end that
+a TLS side says is the end of the whole connection once everything is delivered, and an end that cannot be said to a TLS
+side is kept until that side has ended too, or was silent for a while: it may still owe an answer.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import select
 import socket
 import ssl
 from collections.abc import Callable, Sequence
 from time import time
-from typing import Any, cast
+from typing import Any
 
 from sockwright.config import duration_text
 from sockwright.conversation import Dialogue
 from sockwright.endpoint import Endpoint, Peer
 from sockwright.faults.plan import Plan, Row
 from sockwright.journal.connections import SPEAKS
-from sockwright.journal.recognise import LOOKED_AT, protocol_of
+from sockwright.journal.recognise import protocol_of
 from sockwright.journal.records import (
     ENDED,
     ERROR,
@@ -35,9 +35,7 @@ from sockwright.journal.records import (
     FIN,
     NOTE,
     OPENED,
-    RECEIVED,
     RST,
-    SENT,
     STOPPED,
     Ended,
     Opened,
@@ -45,289 +43,16 @@ from sockwright.journal.records import (
 )
 from sockwright.transport.doors import StreamServer, tls_hint
 from sockwright.transport.limits import RESET_ON_CLOSE
-from sockwright.transport.pipe import Outlet, Pipe
 from sockwright.transport.tally import Counts
+from sockwright.transport.tap_side import Side, nowhere
 
 # The target must answer within so many seconds; a person waits no longer without a word.
 DIAL_WAIT = 5.0
 
-# Reads of each side that are listened to, to tell which protocol this is: a head and its body may come apart.
-LISTEN = 4
+# A side under TLS cannot be told that the other one has said all; it may answer until it was silent for so long.
+LAST_WORDS = 5.0
 
 Tape = Callable[[Sequence[Record]], Any]
-
-
-class Side(asyncio.Protocol):
-    """One of a relay's two connections. `data_received` is the hot path: one call, one clock, one tuple per read."""
-
-    __slots__ = (
-        "_early",
-        "_flush",
-        "_keep",
-        "_kept_apart",
-        "_pending",
-        "_soon",
-        "choked",
-        "chunks",
-        "ended",
-        "gone",
-        "heard",
-        "is_near",
-        "is_passed",
-        "kind",
-        "number",
-        "other",
-        "pipe",
-        "reading",
-        "relay",
-        "size",
-        "transport",
-        "write",
-    )
-
-    other: Side
-
-    def __init__(self, relay: Relay, is_near: bool) -> None:
-        self.relay = relay
-        self.is_near = is_near
-        self.size = self.chunks = 0  # read on this side
-        self.ended = False  # its FIN came
-        self.is_passed = False  # ... and went on to the other side
-        self.pipe: Pipe | None = None  # faults on what is read here
-        self.gone = False
-        self.reading = False
-        self.choked = False  # it does not take what we write
-        self.transport: asyncio.Transport | None = None
-        self._early: list[bytes] = []  # a banner that came before the client's side was there
-        self.write: Callable[[bytes], None] = self._early.append
-        self.kind = RECEIVED if is_near else SENT
-        self.heard = b""  # the first of what was read here
-        self.number = relay.number
-        self._pending = relay.server.pending
-        self._flush = relay.server.flush
-        self._soon = relay.server.soon
-        self._keep = relay.server.limits.body_kept
-        self._kept_apart = relay.server.limits.chunk_kept
-
-    # -- what the loop tells us
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = transport = cast(asyncio.Transport, transport)
-        transport.set_write_buffer_limits(high=self.relay.server.limits.write_buffer)
-        self.reading = True
-        if self.is_near:
-            self.relay.joined()
-
-    def data_received(self, data: bytes) -> None:
-        # Only put down here; `TapServer.flush` does the rest for all sides at the end of the loop's turn. So the
-        # kernel's reads, our Python and the kernel's writes each run hot, instead of turn about: a tenth faster.
-        if not self._pending:
-            self._soon(self._flush)
-        self._pending.append((self, data))
-
-    def eof_received(self) -> bool:
-        self._flush()
-        self.ended = True
-        relay = self.relay
-        now = time()
-        self.note_end(now)
-        relay.first_end(self, FIN)
-        if self.pipe is not None:
-            self.pipe.end(now)
-        else:
-            self.pass_end()
-        # A stream stays open for what the other side still says; TLS has no half-close.
-        return self.transport is not None and self.transport.can_write_eof()
-
-    def pass_end(self) -> None:
-        """Hand our FIN on; behind the pipe where there is one."""
-        self.is_passed = True
-        self.other.finish()
-        if self.other.is_passed:
-            self.relay.part()
-
-    def note_end(self, now: float) -> None:
-        """Record this side's FIN."""
-        record: Record = (RECEIVED, self.number, now, b"", 0)
-        if not self.is_near:
-            record = (NOTE, self.number, now, ("half-close", {"by": "target"}), 0)
-        server = self.relay.server
-        server.journal.append(record)
-        if server.tape is not None:
-            server.tape([(self.kind, self.number, now, b"", 0)])
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._flush()
-        self.gone = True
-        self.other.write = _nowhere
-        relay = self.relay
-        if exc is not None and not relay.over:
-            broken = isinstance(exc, ConnectionResetError | BrokenPipeError | ConnectionAbortedError)
-            relay.first_end(self, RST if broken else ERROR, "" if broken else str(exc))
-            if self.pipe is not None and not self.pipe.is_empty:
-                self.pipe.break_off(time())
-            else:
-                relay.reset()
-        elif not self.ended and not relay.over:  # under TLS the peer's end comes as this alone
-            self.ended = True
-            relay.first_end(self, FIN)
-            if self.pipe is not None:
-                self.pipe.end(time())
-            else:
-                relay.part()
-        relay.left()
-
-    def pause_writing(self) -> None:
-        self.choked = True
-        if self.other.pipe is not None:
-            self.other.pipe.hold(True)
-        self.other.pace()
-
-    def resume_writing(self) -> None:
-        self.choked = False
-        if self.other.pipe is not None:
-            self.other.pipe.hold(False)
-        self.other.pace()
-
-    # -- what the relay asks of us
-
-    def attach(self) -> None:
-        """Let what this side reads go to the other one."""
-        assert self.other.transport is not None
-        self.write = self._listen
-        for data in self._early:
-            self.write(data)
-        self._early.clear()
-
-    def _listen(self, data: bytes) -> None:
-        """Write the first pieces, and keep what is needed to tell which protocol this is."""
-        transport = self.other.transport
-        assert transport is not None
-        self.heard += data[: LOOKED_AT - len(self.heard)]
-        if self.chunks >= LISTEN or len(self.heard) >= LOOKED_AT:
-            self.write = transport.write
-        transport.write(data)
-
-    def pace(self) -> None:
-        """Read on, or let the peer wait: the other side is not there yet, or takes nothing."""
-        transport = self.transport
-        if transport is None or self.gone or self.ended or transport.is_closing():
-            return
-        wanted = self.other.transport is not None and not self.other.choked
-        if self.pipe is not None and self.pipe.full:
-            wanted = False
-        if wanted is not self.reading:
-            self.reading = wanted
-            if wanted:
-                transport.resume_reading()
-            else:
-                transport.pause_reading()
-
-    # -- faults
-
-    def bend(self, row: Row | None) -> bool:
-        """Put faults between this side and the other one, change them, or take them away."""
-        if self.pipe is not None:
-            self.pipe.change(row)
-            return True
-        if row is None:
-            return False
-        outlet = Outlet(self._emit, self._end, self._break, self._fired, self._paced, self._healed)
-        self.pipe = Pipe(row, outlet)
-        return True
-
-    def bent(self, data: bytes, now: float) -> None:
-        """Take `data` on a side with faults. What the client said is recorded as it came, what it hears as it goes."""
-        if self.is_near:
-            self._record(data, now)
-        assert self.pipe is not None
-        self.pipe.feed(data, now)
-
-    def _record(self, data: bytes, now: float) -> None:
-        size = len(data)
-        self.size += size
-        self.chunks += 1
-        kept = data if size <= 1024 else self.kept(data)
-        self.relay.server.journal.append((self.kind, self.number, now, kept, size))
-
-    def _emit(self, data: bytes) -> None:
-        if not self.is_near:
-            self._record(data, time())
-        self.write(data)
-
-    def _end(self, closes: bool) -> None:
-        if closes:
-            self.relay.wind_up()
-        else:
-            self.pass_end()
-
-    def _break(self) -> None:
-        if not self.gone:
-            self.relay.end_by_us(RST, "reset by a fault")
-        self.relay.reset()
-
-    def _fired(self, name: str, why: str) -> None:
-        way = "to server" if self.is_near else "to client"
-        self.relay.server.journal.append((FAULT, self.number, time(), (name, way, why), 0))
-
-    def _paced(self, full: bool) -> None:
-        self.pace()
-
-    def _healed(self) -> None:
-        self.pipe = None
-
-    def finish(self) -> None:
-        """Send FIN behind what was written."""
-        transport = self.transport
-        if transport is None or self.gone:
-            return
-        if transport.can_write_eof():
-            with contextlib.suppress(OSError, RuntimeError):  # it is gone: connection_lost says so in a moment
-                transport.write_eof()
-        else:
-            self.relay.part()
-
-    def close(self) -> None:
-        """Hang up once everything is delivered."""
-        if self.transport is not None:
-            self.transport.close()
-
-    def reset(self) -> None:
-        """Break off (RST)."""
-        self.write = _nowhere
-        transport = self.transport
-        if transport is None or self.gone:
-            return
-        with contextlib.suppress(OSError):
-            sock = transport.get_extra_info("socket")
-            if sock is not None:
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
-        transport.abort()
-
-    def is_broken(self) -> bool:
-        """Tell whether this side was reset while the loop did not look, since nothing is read there."""
-        transport = self.transport
-        if transport is None or self.gone or (self.reading and not self.ended) or not hasattr(select, "poll"):
-            return False
-        sock = transport.get_extra_info("socket")
-        number = -1 if sock is None else sock.fileno()
-        if number < 0:
-            return False
-        asking = select.poll()
-        asking.register(number, 0)
-        return any(event & select.POLLERR for _, event in asking.poll(0))
-
-    def kept(self, data: bytes) -> bytes:
-        """Return what the journal keeps of `data`: all of it while the connection's allowance lasts."""
-        size = len(data)
-        if size <= self._keep:
-            self._keep -= size
-            return data
-        return data[: self._kept_apart]
-
-
-def _nowhere(data: bytes) -> None:
-    """Where bytes go that have nowhere to go any more."""
 
 
 class Relay:
@@ -344,6 +69,7 @@ class Relay:
         self._is_recognised = False
         self.is_ours = False  # a fault ended it
         self._linger_until = 0.0
+        self._last_words = 0.0  # when what is still said must have begun; 0: nobody waits for it
         self._count = server.total
         self._is_quiet = False  # nothing came between the last two looks
         now = time()
@@ -357,9 +83,9 @@ class Relay:
         met = server.met.pop(sock, None)
         if met is not None:
             server.journal.append((FAULT, self.number, now, (met[0], "to client", met[1]), 0))
-        if server.plan is not None:
-            for side, row in zip((self.near, self.far), server.plan.rows(self._count), strict=True):
-                side.bend(row)
+        self._plan = server.plan
+        if self._plan is not None:
+            self._stand(self._plan.rows(self._count))
 
     async def run(self, sock: socket.socket) -> None:
         """Dial the target, then let the two talk."""
@@ -375,14 +101,12 @@ class Relay:
             return
         self._sides = 2
         server.streams[self] = None
+        if server.plan is not self._plan:  # it was changed while we dialled
+            self._stand((None, None) if server.plan is None else server.plan.rows(self._count))
         self.far.pace()  # until the client's side is there
-        options: dict[str, Any] = {}
-        if server.tls is not None:
-            options = {"ssl": server.tls, "ssl_handshake_timeout": server.limits.handshake}
         try:
-            await loop.connect_accepted_socket(lambda: self.near, sock, **options)
+            await server.shake_hands(self.near, sock)
         except (OSError, ssl.SSLError, TimeoutError) as wrong:
-            sock.close()
             if self.near.transport is None:
                 self.first_end(self.near, ERROR, f"TLS handshake failed: {wrong}{tls_hint(wrong)}")
                 self.reset()
@@ -425,6 +149,10 @@ class Relay:
         self.near.close()
         self.far.close()
 
+    def await_last_words(self) -> None:
+        """Close once the side under TLS, which cannot be told of an end, says nothing more."""
+        self._last_words = time() + LAST_WORDS
+
     def wind_up(self) -> None:
         """Close the connection though nobody asked for it: FIN to both, and read on for a while.
 
@@ -433,7 +161,7 @@ class Relay:
         self.end_by_us(FIN, "cut by a fault")
         self._linger_until = time() + self.server.limits.linger
         for side in (self.near, self.far):
-            side.write = _nowhere
+            side.write = nowhere
             if not side.other.is_passed:  # no FIN went to this side yet
                 side.other.is_passed = True
                 side.finish()
@@ -449,7 +177,9 @@ class Relay:
 
     def bend(self, plan: Plan | None) -> bool:
         """Change the faults as far as that is possible in the middle; tell whether anything changed."""
-        rows = (None, None) if plan is None else plan.rows(self._count, live=True)
+        return self._stand((None, None) if plan is None else plan.rows(self._count, live=True))
+
+    def _stand(self, rows: tuple[Row | None, Row | None]) -> bool:
         return any([side.bend(row) for side, row in zip((self.near, self.far), rows, strict=True)])
 
     def reset(self) -> None:
@@ -511,6 +241,11 @@ class Relay:
         size = self.near.size + self.far.size
         self._is_quiet = size == self._size
         self._size = size
+        if self._last_words:
+            if not self._is_quiet:
+                self._last_words = now + LAST_WORDS
+            elif now >= self._last_words:
+                self.part()
 
     def retire(self, now: float) -> None:
         """The bench shuts down: who says nothing is let go, what is under way may end by itself."""
@@ -568,7 +303,7 @@ class TapServer(StreamServer):
         if tape is not None:
             tape([(side.kind, side.number, now, data, len(data)) for side, data in pending])
         for side, data in pending:
-            if side.pipe is not None:
+            if side.pipe is not None and not side.pipe.passes(data):
                 side.bent(data, now)
                 continue
             size = len(data)

@@ -228,10 +228,10 @@ class DatagramTap:
         """The sessions that there are. For any thread."""
         return list(self.sessions.values())
 
-    def bend(self, plan: Plan | None) -> int:
-        """Set the faults, for who comes and for who is here; return how many sessions that changed at once."""
+    def bend(self, plan: Plan | None) -> Sequence[int]:
+        """Set the faults, for who comes and for who is here; return the numbers of the sessions that it changed."""
         self.plan = plan
-        return sum(session.bend(plan) for session in list(self.sessions.values()))
+        return [session.number for session in list(self.sessions.values()) if session.bend(plan)]
 
     def _drain(self, sock: socket.socket) -> None:
         for _ in range(DATAGRAMS_PER_TURN):

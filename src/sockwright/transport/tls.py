@@ -12,6 +12,7 @@ import ipaddress
 import os
 import socket
 import ssl
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ LEAF_DAYS = 90
 # A certificate on disk is used again until so many days before its end.
 RENEW_DAYS = 7
 NAMES = ("localhost", "127.0.0.1", "::1")
+# Two connections may ask for the first certificate at once, each in a thread.
+_making = threading.RLock()
 
 
 def folder() -> Path:
@@ -37,6 +40,11 @@ def ensure_ca() -> Path:
 
     Raises: ConfigError where it cannot be made or kept.
     """
+    with _making:
+        return _ensure_ca()
+
+
+def _ensure_ca() -> Path:
     certificate = folder() / "ca.pem"
     key = folder() / "ca.key"
     if certificate.is_file() and key.is_file():
@@ -75,6 +83,11 @@ def ensure_ca() -> Path:
 
 def ensure_leaf(names: Sequence[str] = NAMES) -> tuple[Path, Path]:
     """Return the files (certificate chain, key) of a server certificate for `names`, made now where none fits."""
+    with _making:
+        return _ensure_leaf(names)
+
+
+def _ensure_leaf(names: Sequence[str]) -> tuple[Path, Path]:
     x509, hashes, serialization, ec = _cryptography()
     ca_file = ensure_ca()
     chain, key = folder() / "server.pem", folder() / "server.key"

@@ -91,7 +91,7 @@ class Workers:
         self._queue.put(job)
         if not self._threads:
             self._start()
-        elif not self._idle and self._growing is None and self._threads < self._most:
+        elif self._growing is None and self._threads < self._most and self._queue.qsize() > self._idle:
             self._completed_before = self._completed
             self._growing = self._loop.call_later(GROWS, self._grow)
         if self._sweeping is None:
@@ -100,10 +100,11 @@ class Workers:
     def _grow(self) -> None:
         self._growing = None
         done = self._completed - self._completed_before
-        if self._closed or self._idle or not self._queue.qsize():
+        waiting = self._queue.qsize() - self._idle
+        if self._closed or waiting <= 0:
             return
         if done < self._threads:
-            for _ in range(min(self._threads, self._most - self._threads, self._queue.qsize())):
+            for _ in range(min(self._threads, self._most - self._threads, waiting)):
                 self._start()
         if self._threads < self._most:
             self._completed_before = self._completed

@@ -20,7 +20,7 @@ from sockwright.errors import PeerError
 from sockwright.wire.content import ChunkedReader, LengthReader
 from sockwright.wire.field_meanings import CLASSES, MEANINGS, METHODS
 from sockwright.wire.fields import LINES, Fields, misformed_line
-from sockwright.wire.http1 import REASONS, End, ResponseHead, ResponseReader
+from sockwright.wire.http1 import REASONS, End, ResponseHead, ResponsePart, ResponseReader
 from sockwright.wire.requests import RequestHeads
 from sockwright.wire.visible import visible
 
@@ -39,6 +39,7 @@ ENDS: Mapping[str, str] = {
     "chunks": "its end was known by the chunk of size 0 (RFC 9112, 7.1)",
     "close": "its end was known by the end of the stream (RFC 9112, 6.3)",
     "cut": "its end is not here",
+    "broken": "its coding is broken: what could be read, and behind it the bytes that broke it, as they came",
     "unknown": "what these bytes are cannot be told: the head is broken",
 }
 
@@ -95,7 +96,9 @@ def requests_in(data: bytes) -> list[Message]:
                 content = b"".join(reader.feed(behind))
             except PeerError as broken:
                 wrong = [*wrong, _told(broken)]
-                found.append(Message("request", lines, behind, base, "cut", (), wrong))
+                whole = (broken.offset or base) - base
+                content = b"".join(ChunkedReader(base).feed(behind[:whole])) + behind[whole:]
+                found.append(Message("request", lines, content, base, "broken", (), wrong))
                 break
             known_by = ("length" if length > 0 else "chunks") if reader.done else "cut"
             trailers = tuple(reader.trailers)
@@ -120,13 +123,17 @@ def responses_in(data: bytes, methods: Sequence[str] = (), *, ended: bool = True
         heads: list[ResponseHead] = []
         end: End | None = None
         wrong: list[str] = []
+        unfinished = "cut"
+        parts: list[ResponsePart] = []
         try:
             parts = reader.feed(data[at:])
             if not reader.done and ended and reader.head is not None:
                 parts += reader.end_of_stream()
         except PeerError as broken:
-            parts = _until_broken(reader, data[at:])
             wrong = [_told(broken)]
+            if not parts:  # else all could be read, and more should have come
+                unfinished = "broken"
+                reader, parts = _until_broken(reader, data[at:], broken.offset or 0)
         for part in parts:
             if isinstance(part, ResponseHead):
                 heads.append(part)
@@ -140,11 +147,13 @@ def responses_in(data: bytes, methods: Sequence[str] = (), *, ended: bool = True
             own += head.defects
             at += len(head.raw)
             if last:
-                known_by = end.known_by if end is not None else "cut"
+                known_by = end.known_by if end is not None else unfinished
                 trailers = tuple(end.trailers) if end is not None else ()
-                found.append(Message("response", lines, b"".join(content), at, known_by, trailers, [*own, *wrong]))
+                lines = _without_content(lines) if known_by == "none" else lines
+                pinned = _unpinned(lines, [*own, *wrong])
+                found.append(Message("response", lines, b"".join(content), at, known_by, trailers, pinned))
             else:
-                found.append(Message("response", lines, b"", at, "none", (), own))
+                found.append(Message("response", lines, b"", at, "none", (), _unpinned(lines, own)))
         if not heads:
             head_raw = _head(data, at)
             lines, own = _lines(head_raw, at, "response")
@@ -168,9 +177,33 @@ def response_of(heads: Sequence[ResponseHead], content: bytes, known_by: str, tr
     return found
 
 
-def _until_broken(reader: ResponseReader, data: bytes) -> list[ResponseHead | bytes | End]:
-    """Return the head that was read before something broke."""
-    return [reader.head] if reader.head is not None else []
+def _until_broken(reader: ResponseReader, data: bytes, offset: int) -> tuple[ResponseReader, list[ResponsePart]]:
+    """Return what could be read before something broke at `offset`; content has the rest behind it, as it came."""
+    again = ResponseReader(reader.method)
+    try:
+        parts = again.feed(data[:offset])
+    except PeerError:
+        parts = []
+    if again.head is None or again.done:
+        return reader, [reader.head] if reader.head is not None else []
+    return again, [*parts, data[offset:]]
+
+
+def _without_content(lines: list[Line]) -> list[Line]:
+    """Tell of a Content-Length that it is about content which is not sent here (RFC 9110, 8.6)."""
+    words = "how many bytes the content would have, which is not sent here (RFC 9110, 8.6)"
+    return [
+        replace(line, meaning=words)
+        if line.parts.get("name", "").lower() == "content-length" and line.parts["value"].strip("0")
+        else line
+        for line in lines
+    ]
+
+
+def _unpinned(lines: list[Line], wrong: Sequence[str]) -> list[str]:
+    """Return what is wrong without what is pinned to a line already, by its rule."""
+    pinned = " ".join(line.wrong for line in lines)
+    return [words for words in wrong if not (rule := words[words.rfind("(") :]) or rule not in pinned]
 
 
 def _head(data: bytes, at: int) -> bytes:

@@ -38,6 +38,7 @@ class Request:
 
     `captured` is what the route's pattern caught, decoded. `whole` is false while content is still to come, which
     only handlers and sessions of an `early` route get to see; where the peer broke off in the middle it stays so.
+    `now` is when it was read (seconds since the epoch), the same for all that was read in one turn; 0: nobody says.
     `spooled` is what the route's own `spool` took of content that was too much for `content`, which is empty then.
     """
 
@@ -46,6 +47,7 @@ class Request:
     trailers = NO_FIELDS
     whole = True
     secure = False
+    now = 0.0
     spooled: Any = None
 
     def __init__(self, head: RequestHead, peer: Peer = NOBODY, captured: Mapping[str, str] = NOTHING_CAPTURED) -> None:

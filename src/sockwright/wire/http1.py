@@ -102,7 +102,7 @@ class ResponseReader:
     """
 
     def __init__(self, method: str = "GET", sizes: Sizes = SIZES) -> None:
-        self._method = method
+        self.method = method
         self._sizes = sizes
         self._held = b""
         self._content: ContentReader | None = None
@@ -187,8 +187,8 @@ class ResponseReader:
     def _begin_content(self, head: ResponseHead) -> None:
         """Find out how the end of the content will be known (RFC 9112, 6.3)."""
         codings = head.fields.tokens("transfer-encoding")
-        tunnel = self._method == "CONNECT" and head.status < 300
-        if tunnel or self._method == "HEAD" or head.status < 200 or head.status in NO_CONTENT:
+        tunnel = self.method == "CONNECT" and head.status < 300
+        if tunnel or self.method == "HEAD" or head.status < 200 or head.status in NO_CONTENT:
             self._known_by, self._content = "none", LengthReader(0)
         elif codings:
             if codings[-1] == "chunked":

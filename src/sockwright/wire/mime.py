@@ -24,7 +24,8 @@ PARTS = 1000
 SHOWN = 1024 * 1024
 LISTED = 1000
 
-_FIELD = re.compile(rb"^(subject|from|to|cc|date):[ \t]*((?:[^\r\n]|\r?\n[ \t])*)", re.IGNORECASE | re.MULTILINE)
+_HEADLINE = frozenset((b"subject", b"from", b"to", b"cc", b"date"))
+_BEGINNINGS = frozenset(bytes((sign,)) for sign in b"sSfFtTcCdD")
 _FOLD = re.compile(r"\r?\n[ \t]+")
 _LINK = re.compile(r"""https?://[^\s<>"'`{}|\\^\x00-\x20\x7f]{1,2000}""", re.IGNORECASE)
 _HREF = re.compile(r"""\b(?:href|src)\s*=\s*(?:"([^"]{1,2000})"|'([^']{1,2000})'|([^\s"'>]{1,2000}))""", re.IGNORECASE)
@@ -71,15 +72,24 @@ class Understood:
 def headline_of(content: bytes) -> Headline:
     """Return the headline, found without parsing the rest: this is done for every mail that comes."""
     end = content.find(b"\r\n\r\n", 0, HEAD)
-    head = content[: end if end >= 0 else HEAD]
+    lines = content[: end if end >= 0 else HEAD].split(b"\n")
     found: dict[bytes, str] = {}
-    for name, value in _FIELD.findall(head):
+    for place, line in enumerate(lines):
+        if line[:1] not in _BEGINNINGS:
+            continue
+        name, colon, value = line.partition(b":")
         name = name.lower()
+        if not colon or name not in _HEADLINE:
+            continue
+        value = value.partition(b"\r")[0]
+        for folded in lines[place + 1 :]:
+            if folded[:1] not in b" \t" or not folded[:1]:
+                break
+            value += b" " + folded.partition(b"\r")[0].lstrip(b" \t")
         text = decoded(value.decode("utf-8", "replace"))
         if name == b"cc":
             name = b"to"
-            text = f"{found[name]}, {text}" if name in found else text
-            found[name] = text
+            found[name] = f"{found[name]}, {text}" if name in found else text
         else:
             found.setdefault(name, text)
     return Headline(found.get(b"subject", ""), found.get(b"from", ""), found.get(b"to", ""), found.get(b"date", ""))

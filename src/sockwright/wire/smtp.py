@@ -86,22 +86,38 @@ def with_crlf(text: bytes) -> bytes:
     return re.sub(rb"\r\n|\r|\n", b"\r\n", text)
 
 
+# A CR that does not end a line, and one that ends a line before a dot: where neither stands, nothing is to be undone.
+# Both expressions begin with one fixed byte, which the engine looks for as fast as memory is read.
+_ODD_CR = re.compile(rb"\r(?!\n(?!\.))")
+_LONE_LF = re.compile(rb"\n(?<!\r\n)")
+
+
 class Content:
     """The content of one mail as it comes in: found to its end at any cut, and never more than `limit` bytes of it
     kept. `size` goes on counting."""
 
-    __slots__ = ("_held", "_limit", "_parts", "_tail", "size")
+    __slots__ = ("_limit", "_odd", "_parts", "_tail", "size")
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._parts: list[bytes] = []
-        self._held = 0
         # The end is CR LF . CR LF, and the first CR LF of an empty mail is the one behind DATA.
         self._tail = b"\r\n"
+        self._odd = False  # something came that may be a lone CR, or a dot at the front of a line
         self.size = 0
 
     def feed(self, data: bytes) -> bytes | None:
         """Take what comes; return what came behind the end, None while there is no end."""
+        odd = _ODD_CR.search(data)
+        if data[:1] not in b"\r\n.":  # what came before is no part of the end, then
+            if odd is None:
+                self._take(data)
+                self._tail = data[-4:]
+                return None
+            if odd.start() == len(data) - 5 and data.endswith(END):
+                self._take(data)
+                return b""
+        self._odd = True
         tail = self._tail
         place = (tail + data[:4]).find(END)
         if place < 0:
@@ -126,19 +142,27 @@ class Content:
     def too_large(self) -> bool:
         return self.size > self._limit + 3
 
-    def whole(self) -> bytes:
-        """Return the content, once its end was found."""
+    def whole(self) -> tuple[bytes, str]:
+        """Return the content, once its end was found, and in what way its lines do not end as they should ("")."""
         parts = self._parts
-        return unstuff((parts[0] if len(parts) == 1 else b"".join(parts))[:-3])
+        stuffed = (parts[0] if len(parts) == 1 else b"".join(parts))[:-3]
+        if self._odd:
+            content = unstuff(stuffed)
+            return content, breaches(content)
+        return stuffed, LONE_LF if _LONE_LF.search(stuffed) is not None else ""
+
+
+LONE_LF = "a lone LF stands in the content"
+LONE_CR = "a lone CR stands in the content"
 
 
 def breaches(content: bytes) -> str:
     """Say in what way the lines of `content` do not end as they should; "" where they do."""
     ends = content.count(b"\r\n")
     if content.count(b"\n") != ends:
-        return "a lone LF stands in the content"
+        return LONE_LF
     if content.count(b"\r") != ends:
-        return "a lone CR stands in the content"
+        return LONE_CR
     return ""
 
 

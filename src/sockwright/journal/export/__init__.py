@@ -19,6 +19,7 @@ from sockwright.journal.transcript import Transcript
 FORMATS: Mapping[str, tuple[str, bool]] = {
     "jsonl": ("one JSON object per connection, with everything in it", False),
     "recording": ("what was said and when, for `replay` and `serve --do FILE`", False),
+    "eml": ("the mail of an SMTP dialogue; into a folder (-o FOLDER/) the mails of many", False),
     "har": ("HTTP exchanges, for browsers and HTTP tools (HAR 1.2)", False),
     "pcapng": ("packets as they could have been, for Wireshark and tshark", True),
 }

@@ -11,7 +11,7 @@ import msgspec
 from sockwright import __version__
 from sockwright.links.page import Link
 from sockwright.links.policy import CLASSES
-from sockwright.links.reports import Summary, named_from_here
+from sockwright.links.reports import Summary, named_from_here, target_of
 from sockwright.links.reports.files import Findings, in_words
 from sockwright.links.verdict import WORKS, Verdict
 from sockwright.wire.visible import visible
@@ -55,7 +55,7 @@ class SarifReport:
 
     def _result(self, page: str, link: Link, verdict: Verdict) -> dict[str, Any]:
         level = "error" if verdict.kind in self._failing else "note" if verdict.kind in WORKS else "warning"
-        text = f"{visible(link.url or link.raw, 500)}: {visible(verdict.hint or verdict.reason, 500)}"
+        text = f"{visible(target_of(link), 500)}: {visible(verdict.hint or verdict.reason, 500)}"
         place: dict[str, Any] = {"artifactLocation": {"uri": _uri(page)}}
         if link.line > 0:
             place["region"] = {"startLine": link.line, "startColumn": max(1, link.column)}

@@ -19,6 +19,50 @@ ANSWER = 1.0
 BULK = 30.0
 
 
+def client_of(url: str, answer: float, flag: str = "--store") -> Any:
+    """Return a pool of connections to the Redis at `url`, each of which waits `answer` seconds for a reply.
+
+    Raises: ConfigError where that is no such URL.
+    """
+    # `Any`: redis-py's types are those of its synchronous and asynchronous clients at once.
+    try:
+        return redis.Redis.from_url(
+            url,
+            socket_connect_timeout=CONNECT,
+            socket_timeout=answer,
+            health_check_interval=10,
+            max_connections=32,
+        )
+    except ValueError as wrong:
+        raise ConfigError(f"{flag} {url}: {wrong}", cure="write it like redis://127.0.0.1:6379/0") from None
+
+
+def words_of(wrong: Exception) -> str:
+    """Return what went wrong, in one line."""
+    words = str(wrong).strip().rstrip(".") or type(wrong).__name__
+    if "Connection refused" in words or "Error 111" in words:
+        return "nobody listens there"
+    return words.splitlines()[0][:200]
+
+
+def warning_of(client: Any, place: str) -> str:
+    """Return what should be known of how long the Redis at `place` keeps what it acknowledges.
+
+    Raises: RedisError where nobody is there.
+    """
+    client.ping()
+    try:
+        about = client.info("persistence")
+    except ResponseError:  # not everybody may ask
+        return ""
+    if about.get("aof_enabled"):
+        return ""
+    return (
+        f"Redis at {place} has appendonly off: what it acknowledges may be lost when it ends; "
+        "redis-cli CONFIG SET appendonly yes"
+    )
+
+
 class Link:
     """Three clients: `quick` for single commands, `bulk` for large ones, `reader` for the thread that waits for events.
 
@@ -29,22 +73,9 @@ class Link:
         self.url = url
         self.trouble = ""
         self.stop = threading.Event()
-        self.quick = self._client(ANSWER)
-        self.bulk = self._client(BULK)
-        self.reader = self._client(BULK)
-
-    def _client(self, answer: float) -> Any:
-        # `Any`: redis-py's types are those of its synchronous and asynchronous clients at once.
-        try:
-            return redis.Redis.from_url(
-                self.url,
-                socket_connect_timeout=CONNECT,
-                socket_timeout=answer,
-                health_check_interval=10,
-                max_connections=32,
-            )
-        except ValueError as wrong:
-            raise ConfigError(f"--store {self.url}: {wrong}", cure="write it like redis://127.0.0.1:6379/0") from None
+        self.quick = client_of(url, ANSWER)
+        self.bulk = client_of(url, BULK)
+        self.reader = client_of(url, BULK)
 
     @property
     def place(self) -> str:
@@ -56,17 +87,7 @@ class Link:
 
         Raises: RedisError where nobody is there.
         """
-        self.quick.ping()
-        try:
-            about = self.quick.info("persistence")
-        except ResponseError:  # not everybody may ask
-            return ""
-        if about.get("aof_enabled"):
-            return ""
-        return (
-            f"Redis at {self.place} has appendonly off: what it acknowledges may be lost when it ends; "
-            "redis-cli CONFIG SET appendonly yes"
-        )
+        return warning_of(self.quick, self.place)
 
     def ask(self, work: Callable[[Any], Any], *, bulk: bool = False) -> Any:
         """Return what `work` does with a client.
@@ -88,10 +109,7 @@ class Link:
 
     def told(self, wrong: Exception) -> str:
         """Return what went wrong, in one line."""
-        words = str(wrong).strip().rstrip(".") or type(wrong).__name__
-        if "Connection refused" in words or "Error 111" in words:
-            words = "nobody listens there"
-        return f"Redis at {self.place}: {words.splitlines()[0][:200]}"
+        return f"Redis at {self.place}: {words_of(wrong)}"
 
     def close(self) -> None:
         for client in (self.quick, self.bulk, self.reader):
