@@ -177,13 +177,27 @@ function nothing() {
   else if (!box.hasChildNodes() || box.querySelector(".empty")) put(box, paste(about.state.endpoints) ?? empty(t("traffic.none"), "", "traffic"));
 }
 
+const arrived = new Map(); // what the feed told since the last picture, by number
+let drawing = 0;
+
+// A burst is hundreds of events: the list is made anew once per picture, not once per event.
 feed.on("connection", (connection) => {
-  if (!filter || rows.has(connection.number) || held.has(connection.number)) return take([connection]);
-  if (isWrong) return undefined;
-  doubtful.add(connection.number);
-  asking ||= setTimeout(ask, ASKING);
-  return undefined;
+  arrived.set(connection.number, connection);
+  drawing ||= requestAnimationFrame(takeArrived);
 });
+
+function takeArrived() {
+  drawing = 0;
+  const all = [...arrived.values()];
+  arrived.clear();
+  const isMeant = ({ number }) => !filter || rows.has(number) || held.has(number);
+  const meant = all.filter(isMeant);
+  if (meant.length) take(meant);
+  if (isWrong) return;
+  for (const one of all) if (!isMeant(one)) doubtful.add(one.number);
+  if (doubtful.size) asking ||= setTimeout(ask, ASKING);
+}
+
 // More came than the feed tells one by one: ask for what is missing, down to where the list is known to be whole.
 feed.on("skipped", async () => {
   if (isWrong || isChasing) return void (isBehind = true);
