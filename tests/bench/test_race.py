@@ -130,4 +130,4 @@ def test_an_unknown_bench_is_refused_with_the_list() -> None:
     done = subprocess.run([sys.executable, *words], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 2
     assert "there is no bench 'tpc'; there are: " in done.stderr
-    assert "tcp-pipelined, udp" in done.stderr
+    assert "tcp-idle, tcp-pipelined" in done.stderr

@@ -163,11 +163,16 @@ def test_a_peer_that_speaks_something_else_is_named(tmp_path: Path) -> None:
 
 
 def test_plain_http_to_a_tls_port_is_told(tmp_path: Path) -> None:
-    with running(tmp_path, "serve", "https://:0", "--do", "hello", "--quiet") as bench:
-        port = bench.port("hello", "https")
+    with server(saying(b"\x15\x03\x01\x00\x02\x02\x46")) as port:
         result = run(tmp_path, "call", f"http://127.0.0.1:{port}/")
         assert (result.returncode, "looks like TLS" in result.stderr) == (5, True), result.stderr
         assert f"https://127.0.0.1:{port}" in result.stderr
+    with running(tmp_path, "serve", "https://:0", "--do", "hello", "--quiet") as bench:
+        port = bench.port("hello", "https")
+        result = run(tmp_path, "call", f"http://127.0.0.1:{port}/", "--fail")
+        assert (result.returncode, "write https://" in result.stdout) == (1, True), result.stderr
+        result = run(tmp_path, "call", f"tcp://127.0.0.1:{port}", "more than a header of TLS")
+        assert (result.returncode, "looks like TLS" in result.stderr) == (5, True), result.stderr
         assert words(run(tmp_path, "call", f"https://127.0.0.1:{port}/")) == (0, "Hello World!")
     with server(hang_up) as port:
         result = run(tmp_path, "call", f"http://127.0.0.1:{port}/")

@@ -25,9 +25,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group(f"browser-{half}"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """The system's Chromium, without a window."""
+    """The system's Chromium, without a window. Playwright's loop runs in this thread as long: other tests' cannot."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright has no wheel here")
     path = strangers.find("chromium")
     with playwright.sync_playwright() as driver:
