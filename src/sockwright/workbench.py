@@ -30,7 +30,7 @@ from sockwright.transport.dial import client_context
 from sockwright.transport.doors import StreamServer
 from sockwright.transport.driver import Staff
 from sockwright.transport.limits import RESERVED_DESCRIPTORS, Limits, most_connections, raise_descriptor_limit
-from sockwright.transport.loop import LoopThread, spare_the_collector
+from sockwright.transport.loop import LoopThread, come_first, spare_the_collector
 from sockwright.transport.tap import Tape, TapServer
 from sockwright.transport.tap_datagrams import DatagramTap
 
@@ -321,6 +321,7 @@ async def open_bench(
             reserve = []
             try:
                 spare_the_collector()
+                come_first()
                 yield bench
             finally:
                 await bench.stop(limits.grace if grace is None else grace)
