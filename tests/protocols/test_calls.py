@@ -446,3 +446,9 @@ def test_what_has_no_schema_is_anything() -> None:
     validate(description)
     parameters = description["paths"]["/call/test.odd"]["get"]["parameters"]
     assert [each["schema"] for each in parameters] == [{}, {}]
+
+
+def test_who_does_not_say_for_which_page_may_read_the_list_and_call_nothing() -> None:
+    checker = {"User-Agent": "Mozilla/5.0 (compatible; a link checker)"}
+    assert Site().ask("GET", "/call/", None, checker)[0] == 200
+    assert Site().ask("GET", "/call/test.is_even?n=4", None, checker)[0] == 403

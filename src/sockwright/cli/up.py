@@ -200,7 +200,9 @@ def _tries(listening: Sequence[Listening]) -> list[tuple[str, str]]:
         place = "" if port == 7079 else f" --at :{port}"
         tries.append((f"sockwright join Ann 30{place}", f"sockwright people --follow{place}"))
     if port := at.get(("xmlrpc", "xmlrpc")):
-        tries.append((f"sockwright call xmlrpc://:{port} is_even 4", ""))
+        site = at.get(("http", "http")) or at.get(("files", "http"))
+        links = f"sockwright links http://127.0.0.1:{site}/" if site else ""
+        tries.append((f"sockwright call xmlrpc://:{port} is_even 4", links))
     if port := at.get(("http", "http")) or at.get(("hello", "http")):
         path = "call/parity.is_even?n=4" if ("http", "http") in at else ""
         tries.append((f"sockwright call 'http://127.0.0.1:{port}/{path}'", f"curl 'http://127.0.0.1:{port}/{path}'"))

@@ -78,12 +78,16 @@ def _handled(outcome: Outcome) -> Response:
     return told(outcome) if type(outcome) is Refusal else response_of(outcome)
 
 
-def _guarded(handler: Handler, names: Collection[str]) -> Handler:
-    """Return `handler` for all but pages of other origins; its refusals are told in JSON."""
+def _guarded(handler: Handler, names: Collection[str], *, harmless: bool = False) -> Handler:
+    """Return `handler` for all but pages of other origins; its refusals are told in JSON.
+
+    Who does not say for which page it asks may have what is `harmless`: a link checker, an old browser.
+    """
     known = frozenset(name.lower() for name in names)
 
     def guarded(request: Request) -> Answer:
-        why = foreign(request.host, request.fields, known, reads=request.method in {"GET", "HEAD"})
+        reads = request.method in {"GET", "HEAD"} and not harmless
+        why = foreign(request.host, request.fields, known, reads=reads)
         if why:
             return Noted(Note("refused", {"status": 403, "message": why}), told(Refusal(why, 403)))
         try:
@@ -207,6 +211,6 @@ def directory_routes(services: Sequence[Service], names: Collection[str] = ()) -
         raise ServiceError(f"there is no call {name[:60]!r}.{near} {CALLS} lists them", code=404)
 
     return [
-        Route("GET", CALLS, _guarded(lambda request: listing, names)),
+        Route("GET", CALLS, _guarded(lambda request: listing, names, harmless=True)),
         *(Route(method, CALLS + "{name...}", _guarded(unknown, names)) for method in ("GET", "POST")),
     ]
