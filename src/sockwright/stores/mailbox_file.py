@@ -19,7 +19,7 @@ from sockwright.errors import ConfigError
 from sockwright.stores import mailbox_lines
 from sockwright.stores.mailbox import EVERYTHING, Entry, Limits, Query
 from sockwright.stores.mailbox_intake import Intake
-from sockwright.stores.mailbox_lines import transaction
+from sockwright.stores.transaction import transaction
 from sockwright.wire.mail import Mail
 
 # "Mail", in the header of the file: how we, and file(1), know it from others.

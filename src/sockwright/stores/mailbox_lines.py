@@ -6,12 +6,12 @@ time; until then whoever lists or searches reads the heads of the mails that hav
 
 from __future__ import annotations
 
-import contextlib
 import sqlite3
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from sockwright.stores.mailbox import Entry, Query, Wanted, entry_of, searched
+from sockwright.stores.transaction import transaction
 from sockwright.wire.mail import Mail
 from sockwright.wire.mime import HEAD, headline_of
 
@@ -32,19 +32,6 @@ CREATE TABLE line (
     search_to TEXT NOT NULL, search_sender TEXT NOT NULL, search_subject TEXT NOT NULL
 );
 """
-
-
-@contextlib.contextmanager
-def transaction(db: sqlite3.Connection) -> Iterator[None]:
-    """Do what is done inside whole or not at all."""
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        db.execute("COMMIT")
-    except BaseException:
-        if db.in_transaction:
-            db.execute("ROLLBACK")
-        raise
 
 
 def create(db: sqlite3.Connection) -> None:

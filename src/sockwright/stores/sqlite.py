@@ -21,6 +21,7 @@ from queue import SimpleQueue
 from sockwright.errors import ConfigError
 from sockwright.stores import Stale, Unavailable, file_of, sqlite_tables
 from sockwright.stores.memory import Attendance, Followers
+from sockwright.stores.transaction import transaction
 
 # "Stat", in the header of the file: how we, and file(1), know it from others.
 APPLICATION = 0x53746174
@@ -103,7 +104,7 @@ class SqliteStore:
         if self._read_only:
             return
         db.execute("PRAGMA journal_mode = WAL")
-        with _transaction(db):
+        with transaction(db):
             if db.execute("PRAGMA user_version").fetchone()[0] == 0:  # another process may have been quicker
                 for statement in sqlite_tables.SCHEMA.split(";\n"):
                     db.execute(statement)
@@ -179,7 +180,7 @@ class SqliteStore:
         db = self._writing
         results: list[tuple[Future[int], int | BaseException]] = []
         try:
-            with _transaction(db):
+            with transaction(db):
                 for work, done in group:
                     db.execute("SAVEPOINT one")
                     try:
@@ -244,18 +245,6 @@ class SqliteStore:
             thread.join()
         self._reading.close()
         self._writing.close()
-
-
-@contextlib.contextmanager
-def _transaction(db: sqlite3.Connection) -> Iterator[None]:
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        db.execute("COMMIT")
-    except BaseException:
-        if db.in_transaction:
-            db.execute("ROLLBACK")
-        raise
 
 
 def open_store(url: str) -> SqliteStore:
