@@ -12,9 +12,9 @@ import pytest
 from tests.sockets import ask, dial, read_all, read_exactly, until
 
 from sockwright.errors import ServiceError
-from sockwright.services.books import DEFAULT, Book, entry_of, table_of
+from sockwright.services.books import DEFAULT, RECENT, WORTH, Book, Shelf, entry_of, table_of
 from sockwright.services.ciphers import cipher
-from sockwright.stores import Store, open_store
+from sockwright.stores import Change, Store, open_store
 from sockwright.workbench import BenchThread
 
 WORDS = {
@@ -67,6 +67,49 @@ def find(word: str) -> str | None:
 )
 def test_a_word_is_found_however_it_is_written(word: str, plain: str | None) -> None:
     assert find(word) == plain
+
+
+def test_an_odd_word_changes_and_is_found_in_capitals_too() -> None:
+    one = book({"q": "?mark", "w": "word"})
+    assert one.find(b"Q") == b"?mark"
+    one.apply(Change(table_of(DEFAULT), 2, put={b"q": b"mark", b"w": b"two words"}))
+    assert (one.find(b"q"), one.find(b"w"), len(one)) == (b"mark", b"two words", 2)
+    assert one.words == {b"q": b"mark"}
+    one.apply(Change(table_of(DEFAULT), 3, drop=(b"q", b"w")))
+    assert (one.find(b"q"), one.find(b"w"), len(one)) == (None, None, 0)
+
+
+@pytest.fixture
+def shelf() -> Iterator[Shelf]:
+    """Yield a shelf with a book whose words are more than what is at hand."""
+    store = open_store("memory:")
+    store.change(table_of(DEFAULT), {b"w%d" % n: b"p%d" % n for n in range(RECENT + 100)} | {b"q": b"?mark"})
+    yield Shelf(store)
+    store.close()
+
+
+def test_what_was_asked_for_is_at_hand_and_means_the_same(shelf: Shelf) -> None:
+    for _ in range(2):
+        assert [shelf.answer_of(word) for word in (b"w1", b"W1", b"w2")] == [b"p1", b"P1", b"p2"]
+    for word in (b"unknown", b"q", b"[x"):
+        for _ in range(2):
+            with pytest.raises(KeyError):
+                shelf.answer_of(word)
+
+
+def test_what_is_at_hand_is_bounded_and_spared_where_it_does_not_pay(shelf: Shelf) -> None:
+    at_hand = shelf.answer_of.__self__  # type: ignore[attr-defined]
+    for number in range(RECENT + 1):
+        shelf.asked += WORTH
+        assert shelf.answer_of(b"w%d" % number) == b"p%d" % number
+    assert len(at_hand) == 1  # it paid: begun anew
+    for number in range(RECENT + 1):
+        shelf.asked += 1
+        assert shelf.answer_of(b"w%d" % number) == b"p%d" % number
+    assert shelf.book is not None
+    assert shelf.answer_of.__self__ is shelf.book.words  # type: ignore[attr-defined]
+    shelf.choose()
+    assert shelf.answer_of.__self__ is not shelf.book.words  # type: ignore[attr-defined]
 
 
 def test_a_book_reads_backwards_and_of_several_the_first_is_meant() -> None:

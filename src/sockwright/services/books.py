@@ -3,13 +3,15 @@
 A word is found first as it came; then in Unicode's composed form (NFC, so й is й however it was typed); then in small
 letters, where the answer takes over the capitals (`KHOOR` HELLO, `Khoor` Hello). Ё and Е are two letters.
 
-The books are in memory, as UTF-8; the store behind them says when one has changed.
+The books are in memory, as UTF-8; the store behind them says when one has changed. What was asked for lately is at
+hand besides, close together: see `Recent`.
 """
 
 from __future__ import annotations
 
+import threading
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from sockwright.config import suggest
 from sockwright.errors import ServiceError
@@ -25,7 +27,15 @@ PREFIX = "codebook/"
 # Characters of a word, a plain word and a book's name: a dictionary's entry, not a document.
 LONGEST_WORD = 1_000
 LONGEST_NAME = 64
+# Words that are at hand: their table, words and answers together take about a megabyte, the second cache of a core.
+RECENT = 10_000
+LONGEST_RECENT = 200  # bytes of word and answer: a few long ones would take the room of many
+# Words asked for, per word that was not at hand, below which it is not worth its while ...
+WORTH = 3
+# ... and after how many words that is tried again.
+AGAIN = 2_000_000
 
+_JSON = (b"[", b"{")  # how a word begins that makes JSON of its line
 _NO_WORDS: Mapping[bytes, bytes] = {}
 
 
@@ -66,19 +76,18 @@ def entry_of(word: str, plain: str) -> tuple[bytes, bytes]:
 class Book:
     """One book in memory. `find` and `find_plain` take and return UTF-8; None is unknown."""
 
-    __slots__ = ("_back", "_folded", "_odd", "revision", "unsayable", "words")
+    __slots__ = ("_back", "_folded", "_odd", "revision", "words")
 
     def __init__(self, revision: int, words: dict[bytes, bytes]) -> None:
         self.revision = revision
         self.words = words
-        # Words that a line of text cannot mean, since it would be JSON, or two words: kept where the fast way does
-        # not look.
-        self._odd: dict[bytes, bytes] = {}
+        # Words that a line of text cannot mean, since it would be JSON, and those whose plain word it cannot say: kept
+        # where the fast way does not look.
+        self._odd = {word: plain for word, plain in words.items() if word[:1] in _JSON or is_unsayable(plain)}
+        for word in self._odd:
+            del words[word]
         self._folded: dict[bytes, bytes] | None = None
         self._back: dict[bytes, bytes] | None = None
-        self.unsayable = {plain for plain in words.values() if is_unsayable(plain)}
-        for word in [word for word in words if word[:1] in (b"[", b"{")]:
-            self._odd[word] = words.pop(word)
 
     def __len__(self) -> int:
         return len(self.words) + len(self._odd)
@@ -94,9 +103,10 @@ class Book:
             self.words.pop(word, None)
             self._odd.pop(word, None)
         for word, plain in change.put.items():
-            (self._odd if word[:1] in (b"[", b"{") else self.words)[word] = plain
-            if is_unsayable(plain):
-                self.unsayable.add(plain)
+            is_odd = word[:1] in _JSON or is_unsayable(plain)
+            here, there = (self._odd, self.words) if is_odd else (self.words, self._odd)
+            here[word] = plain
+            there.pop(word, None)
         self._folded = self._back = None
 
     def find(self, word: bytes) -> bytes | None:
@@ -111,7 +121,7 @@ class Book:
             return found
         small = text.lower()
         key = small.encode()
-        found = self.words.get(key) if small != text else None
+        found = self.words.get(key) or self._odd.get(key) if small != text else None
         if found is None:
             if self._folded is None:
                 both = (self.words, self._odd)
@@ -158,8 +168,43 @@ def _as_written(asked: str, found: str) -> str:
     return found
 
 
+class Recent(dict[bytes, bytes]):
+    """Words as they were asked for lately, and their answers; what is not here is found and taken in.
+
+    A large book lies all over memory, and a word of it costs four or five waits for memory, more than all else about
+    it. Of what people write the same few thousand words are nine tenths, and those fit a cache of the processor. It
+    also makes words in capitals as quick as others.
+    """
+
+    __slots__ = ("_asked", "_book", "_shelf")
+
+    def __init__(self, book: Book, shelf: Shelf) -> None:
+        self._book = book
+        self._shelf = shelf
+        self._asked = shelf.asked
+
+    def __missing__(self, word: bytes) -> bytes:
+        plain = self._book.find(word)
+        if plain is None or word[:1] in _JSON or is_unsayable(plain):
+            raise KeyError(word)
+        if len(self) >= RECENT:
+            asked = self._shelf.asked
+            if asked - self._asked < WORTH * RECENT:
+                self._shelf.spare_recent()
+            self.clear()
+            self._asked = asked
+        if len(word) + len(plain) > LONGEST_RECENT:
+            return plain
+        # A copy: the book's own lies where it lies.
+        self[word] = copy = b"%b" % plain
+        return copy
+
+
 class Shelf:
-    """All books of a store, in memory. `known` are the words of the book that is meant where none is named.
+    """All books of a store, in memory.
+
+    `answer_of` is the fast way to a word of the book that is meant where none is named, for lines of text: it raises
+    KeyError for what should rather go the long way. It may change whenever `asked` does.
 
     While the state is unavailable nothing is answered: another node may have changed it meanwhile.
     """
@@ -169,8 +214,10 @@ class Shelf:
         self._books: dict[str, Book] = {}
         self._trouble = ""
         self.book: Book | None = None
-        self.known: Mapping[bytes, bytes] = _NO_WORDS
-        self.unsayable: set[bytes] = set()
+        self.asked = 0  # words, the fast way
+        self.again = 0  # words asked for, at which the fast way is chosen anew
+        self.answer_of: Callable[[bytes], bytes] = _NO_WORDS.__getitem__
+        self._choosing = threading.Lock()
         store.follow(Follower(changed=self._changed, trouble=self._troubled))
         if store.fresh:
             try:
@@ -180,19 +227,27 @@ class Shelf:
         for table in store.tables():
             if table.startswith(PREFIX):
                 self._load(table)
-        self._choose()
+        self.choose()
 
     def _load(self, table: str) -> None:
         revision, words = self._store.read(table)
         if revision:
             self._books[table.removeprefix(PREFIX)] = Book(revision, words)
 
-    def _choose(self) -> None:
+    def choose(self) -> None:
         """Point the fast way at the book that is meant where none is named."""
-        book = self._books.get(DEFAULT) or self._books.get(SAMPLE)
-        self.book = book
-        self.known = book.words if book is not None and not self._trouble else _NO_WORDS
-        self.unsayable = book.unsayable if book is not None else set()
+        with self._choosing:
+            book = self.book = self._books.get(DEFAULT) or self._books.get(SAMPLE)
+            self.again = self.asked + AGAIN
+            words = _NO_WORDS if book is None or self._trouble else Recent(book, self)
+            self.answer_of = words.__getitem__
+
+    def spare_recent(self) -> None:
+        """Ask the book itself for a while, since almost every word is another one."""
+        with self._choosing:
+            if self.book is not None and not self._trouble:
+                self.again = self.asked + AGAIN
+                self.answer_of = self.book.words.__getitem__
 
     def _changed(self, changes: Sequence[Change]) -> None:
         for change in changes:
@@ -206,11 +261,11 @@ class Shelf:
                 self._load(change.table)
             elif book.revision < change.revision:
                 book.apply(change)
-        self._choose()
+        self.choose()
 
     def _troubled(self, why: str) -> None:
         self._trouble = why
-        self._choose()
+        self.choose()
 
     def named(self, name: str) -> Book:
         """Return the book `name`, or the one that is meant by "".
