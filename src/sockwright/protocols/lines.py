@@ -33,7 +33,7 @@ from sockwright.errors import PeerError, ServiceError
 from sockwright.protocols import Terms
 from sockwright.wire import framing
 
-_LF = 10
+_LF, _CR = b"\n\r"
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,12 +154,15 @@ class Lines(Dialogue):
             passed += len(data)
             self.deadline = None
             self._began = True
-            if data.find(b"\n") == len(data) - 1:
-                try:
-                    return answer(data[:-2] if data[-2:] == b"\r\n" else data[:-1]) + b"\n"
-                except ServiceError as refused:
-                    return encode_outcome(Refusal(str(refused), refused.code)) + b"\n"
-            return several(data.replace(b"\r\n", b"\n") if b"\r" in data else data)
+            line = data[:-1]
+            if _LF in line:
+                return several(data.replace(b"\r\n", b"\n") if b"\r" in data else data)
+            if line and line[-1] == _CR:
+                line = line[:-1]
+            try:
+                return answer(line) + b"\n"
+            except ServiceError as refused:
+                return encode_outcome(Refusal(str(refused), refused.code)) + b"\n"
 
         def several(data: bytes) -> bytes:
             actions = self._answer_all(answer, data[:-1].split(b"\n"))
