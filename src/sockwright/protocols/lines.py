@@ -166,8 +166,9 @@ class Lines(Dialogue):
             return self._answer_several(data)
         if line and line[-1] == _CR:
             line = line[:-1]
+        answer = self._answer  # a call of an attribute would look for a method first
         try:
-            return self._answer(line) + b"\n"  # type: ignore[misc]  # where there is none, this is not called
+            return answer(line) + b"\n"  # type: ignore[misc]  # where there is none, this is not called
         except ServiceError as refused:
             return encode_outcome(Refusal(str(refused), refused.code)) + b"\n"
 

@@ -78,7 +78,8 @@ class Turn:
             stream.received += size
             stream.sent += size_sent
             stream.exchanges += 1
-            stream.append(
+            append = stream.append  # a call of an attribute would look for a method first
+            append(
                 (
                     EXCHANGED,
                     stream.number,
