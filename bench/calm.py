@@ -25,7 +25,7 @@ ECHO = {
 HELLO = {
     "no fault, the same again": (),
     "status=503:0%": ("--fault", "status=503:0%"),
-    "status=503:0.00001%": ("--fault", "status=503:0.00001%"),
+    "status=503:0.0000001%": ("--fault", "status=503:0.00001%"),
     "cut=1000000GB --up --down": ("--fault", f"cut={NEVER}", "--up", "--down"),
     "latency=1s on others": ("--fault", "latency=1s", "--rate", "0.00001%"),
 }

@@ -9,15 +9,44 @@ import re
 from collections import deque
 from collections.abc import Callable
 from http import HTTPStatus
+from math import log1p
 from random import Random
 
 from sockwright.config import duration_text
-from sockwright.faults.fault import END, FIRED, PASS, SPEECH, Fault, Kind, Maker, Parameter, Parts, Step, Steps, never
-from sockwright.faults.messages import BODY, DONE, HEAD, MOST_SEEN, RAW, Messages, length_behind, whole_request
+from sockwright.faults.fault import (
+    END,
+    FIRED,
+    FOR_EVER,
+    PASS,
+    SPEECH,
+    Fault,
+    Glance,
+    Kind,
+    Maker,
+    Parameter,
+    Parts,
+    Step,
+    Steps,
+    never,
+)
+from sockwright.faults.messages import (
+    BODY,
+    DONE,
+    HEAD,
+    RAW,
+    Messages,
+    is_whole_response,
+    known_requests,
+    known_responses,
+    whole_request,
+)
 from sockwright.faults.reading import a_duration, a_share, a_size, count, duration, needed, share
 
 # Between two lines of a head that comes slowly (seconds).
 SLOW_LINE = 1.0
+
+# Methods whose responses have no body, whatever their heads say.
+BODILESS = frozenset({b"HEAD", b"CONNECT"})
 
 _LENGTH = re.compile(rb"^(content-length[ \t]*:[ \t]*)([0-9]+)", re.IGNORECASE | re.MULTILINE)
 _FRAMING = re.compile(rb"^(?:content-length|transfer-encoding)[ \t]*:.*\n", re.IGNORECASE | re.MULTILINE)
@@ -26,20 +55,21 @@ _FRAMING = re.compile(rb"^(?:content-length|transfer-encoding)[ \t]*:.*\n", re.I
 class Requests(Fault):
     """To the server: listens for the methods, since a response to HEAD has no body."""
 
-    glances = True
-
     def __init__(self, methods: deque[bytes]) -> None:
         self._methods = methods
         self._messages = Messages(methods, is_response=False)
 
-    def glance(self, data: bytes, chance: Random) -> bool:
-        if len(data) > MOST_SEEN or not self._messages.is_between:
-            return False
-        method = whole_request(data)
-        if method is None:
-            return False
-        self._methods.append(method)
-        return True
+    def glance(self, chance: Random) -> Glance:
+        messages, note = self._messages, self._methods.append
+
+        def is_one_request(data: bytes) -> bool:
+            method = known_requests.get(data) or whole_request(data)
+            if method is None or not messages.is_between:
+                return False
+            note(method)
+            return True
+
+        return is_one_request
 
     def feed(self, data: bytes, now: float, chance: Random) -> Steps:
         for _ in self._messages.feed(data):
@@ -50,31 +80,34 @@ class Requests(Fault):
 class Responses(Fault):
     """To the client: takes responses apart; subclasses bend those that the dice choose."""
 
-    glances = True
-
     def __init__(self, methods: deque[bytes], share: float) -> None:
         self._share = share
         self._methods = methods
         self._messages = Messages(methods, is_response=True)
         self._hit = False
-        self._fallen: bool | None = None  # how the dice fell for the response that comes next, where they did
+        self._spared: int | None = None  # responses before the next one that is bent, once the dice were cast
         self._number = 0
 
-    def glance(self, data: bytes, chance: Random) -> bool:
-        methods = self._methods
-        if len(methods) != 1 or methods[0] in (b"HEAD", b"CONNECT") or not self._messages.is_between:
-            return False
-        end = data.find(b"\r\n\r\n") + 4
-        if not 4 <= end <= MOST_SEEN or length_behind(data[:end]) != len(data) - end:
-            return False
-        if self._fallen is None:
-            self._fallen = self.chosen(chance)
-        if self._fallen:
-            return False
-        self._fallen = None
-        self._number += 1
-        methods.popleft()
-        return True
+    def glance(self, chance: Random) -> Glance:
+        messages, methods, next_method = self._messages, self._methods, self._methods.popleft
+
+        def is_one_response_spared(data: bytes) -> bool:
+            if len(methods) != 1 or methods[0] in BODILESS or not messages.is_between:
+                return False
+            spared = self._spared
+            if not spared:
+                if spared is None:
+                    self._spared = spared = self.spared(chance)
+                if not spared:
+                    return False
+            if data not in known_responses and not is_whole_response(data):
+                return False
+            self._spared = spared - 1
+            self._number += 1
+            next_method()
+            return True
+
+        return is_one_response_spared
 
     def feed(self, data: bytes, now: float, chance: Random) -> Steps:
         steps: list[Step] = []
@@ -82,9 +115,7 @@ class Responses(Fault):
             if kind == HEAD:
                 self._hit = False
                 if not part.startswith((b"HTTP/1.1 1", b"HTTP/1.0 1")):
-                    self._number += 1
-                    self._hit = self.chosen(chance) if self._fallen is None else self._fallen
-                    self._fallen = None
+                    self._hit = self._falls_on_next(chance)
                 if self._hit:
                     steps += self.head(part, now)
                     continue
@@ -107,9 +138,16 @@ class Responses(Fault):
         """Return when what follows may go."""
         return now
 
-    def chosen(self, chance: Random) -> bool:
-        """Tell whether this response shall be bent."""
-        return self._share >= 1 or chance.random() < self._share
+    def _falls_on_next(self, chance: Random) -> bool:
+        """Count one more response, and tell whether it shall be bent."""
+        self._number += 1
+        spared = self.spared(chance) if self._spared is None else self._spared
+        self._spared = spared - 1 if spared else None
+        return not spared
+
+    def spared(self, chance: Random) -> int:
+        """Draw how many responses pass before the next one is bent: one throw for all of them (geometric)."""
+        return 0 if self._share >= 1 else int(log1p(-chance.random()) / log1p(-self._share))
 
     def head(self, head: bytes, now: float) -> Steps:
         """Return what becomes of the head of a response that was chosen."""
@@ -159,11 +197,11 @@ class FailFirst(Status):
         super().__init__(methods, 1.0, 503)
         self._left = left
 
-    def chosen(self, chance: Random) -> bool:
+    def spared(self, chance: Random) -> int:
         if self._left[0] <= 0:
-            return False
+            return FOR_EVER
         self._left[0] -= 1
-        return True
+        return 0
 
 
 class Length(Responses):
