@@ -9,10 +9,10 @@ import re
 from collections import deque
 from collections.abc import Callable
 from http import HTTPStatus
-from math import log1p
 from random import Random
 
 from sockwright.config import duration_text
+from sockwright.faults.dice import Dice
 from sockwright.faults.fault import (
     END,
     FIRED,
@@ -60,13 +60,13 @@ class Requests(Fault):
         self._messages = Messages(methods, is_response=False)
 
     def glance(self, chance: Random) -> Glance:
-        messages, note = self._messages, self._methods.append
+        messages, methods = self._messages, self._methods
 
         def is_one_request(data: bytes) -> bool:
             method = known_requests.get(data) or whole_request(data)
             if method is None or not messages.is_between:
                 return False
-            note(method)
+            methods.append(method)
             return True
 
         return is_one_request
@@ -80,31 +80,26 @@ class Requests(Fault):
 class Responses(Fault):
     """To the client: takes responses apart; subclasses bend those that the dice choose."""
 
-    def __init__(self, methods: deque[bytes], share: float) -> None:
-        self._share = share
+    def __init__(self, methods: deque[bytes], dice: Dice) -> None:
+        self._dice = dice
         self._methods = methods
         self._messages = Messages(methods, is_response=True)
         self._hit = False
-        self._spared: int | None = None  # responses before the next one that is bent, once the dice were cast
-        self._number = 0
 
     def glance(self, chance: Random) -> Glance:
-        messages, methods, next_method = self._messages, self._methods, self._methods.popleft
+        messages, methods, dice = self._messages, self._methods, self._dice
 
         def is_one_response_spared(data: bytes) -> bool:
             if len(methods) != 1 or methods[0] in BODILESS or not messages.is_between:
                 return False
-            spared = self._spared
-            if not spared:
-                if spared is None:
-                    self._spared = spared = self.spared(chance)
-                if not spared:
-                    return False
             if data not in known_responses and not is_whole_response(data):
                 return False
-            self._spared = spared - 1
-            self._number += 1
-            next_method()
+            if dice.left:  # what `spares` does, without the call
+                dice.left -= 1
+                dice.count += 1
+            elif not dice.spares(chance):
+                return False
+            methods.popleft()
             return True
 
         return is_one_response_spared
@@ -115,7 +110,7 @@ class Responses(Fault):
             if kind == HEAD:
                 self._hit = False
                 if not part.startswith((b"HTTP/1.1 1", b"HTTP/1.0 1")):
-                    self._hit = self._falls_on_next(chance)
+                    self._hit = self._dice.hit(chance)
                 if self._hit:
                     steps += self.head(part, now)
                     continue
@@ -138,17 +133,6 @@ class Responses(Fault):
         """Return when what follows may go."""
         return now
 
-    def _falls_on_next(self, chance: Random) -> bool:
-        """Count one more response, and tell whether it shall be bent."""
-        self._number += 1
-        spared = self.spared(chance) if self._spared is None else self._spared
-        self._spared = spared - 1 if spared else None
-        return not spared
-
-    def spared(self, chance: Random) -> int:
-        """Draw how many responses pass before the next one is bent: one throw for all of them (geometric)."""
-        return 0 if self._share >= 1 else int(log1p(-chance.random()) / log1p(-self._share))
-
     def head(self, head: bytes, now: float) -> Steps:
         """Return what becomes of the head of a response that was chosen."""
         raise NotImplementedError
@@ -165,8 +149,8 @@ class Status(Responses):
     out  503 sorry       status=503:20%
     """
 
-    def __init__(self, methods: deque[bytes], share: float, code: int) -> None:
-        super().__init__(methods, share)
+    def __init__(self, methods: deque[bytes], dice: Dice, code: int) -> None:
+        super().__init__(methods, dice)
         self._code = code
 
     def head(self, head: bytes, now: float) -> Steps:
@@ -179,7 +163,7 @@ class Status(Responses):
         retry = "Retry-After: 1\r\n" if self._code in (429, 503) else ""
         made = f"HTTP/1.1 {self._code} {reason}\r\n{fields}{retry}\r\n".encode()
         was = head[9:12].decode("latin-1")
-        why = f"response {self._number}: status {was} became {self._code}"
+        why = f"response {self._dice.count}: status {was} became {self._code}"
         return ((FIRED, why, now), (PASS, made if self._messages.method == b"HEAD" else made + body, now))
 
     def body(self, part: bytes, now: float) -> Steps:
@@ -193,14 +177,23 @@ class FailFirst(Status):
     out  503 503 200     fail-first=2
     """
 
-    def __init__(self, methods: deque[bytes], left: list[int]) -> None:
-        super().__init__(methods, 1.0, 503)
-        self._left = left
+    def __init__(self, methods: deque[bytes], dice: First) -> None:
+        super().__init__(methods, dice, 503)
 
-    def spared(self, chance: Random) -> int:
-        if self._left[0] <= 0:
+
+class First(Dice):
+    """Hit the first ones of all, over all connections: `to_hit` is shared by these."""
+
+    __slots__ = ("_to_hit",)
+
+    def __init__(self, to_hit: list[int]) -> None:
+        super().__init__(1.0)
+        self._to_hit = to_hit
+
+    def throw(self, chance: Random) -> int:
+        if self._to_hit[0] <= 0:
             return FOR_EVER
-        self._left[0] -= 1
+        self._to_hit[0] -= 1
         return 0
 
 
@@ -211,8 +204,8 @@ class Length(Responses):
     out  length 15, hello    length=+10
     """
 
-    def __init__(self, methods: deque[bytes], share: float, change: int) -> None:
-        super().__init__(methods, share)
+    def __init__(self, methods: deque[bytes], dice: Dice, change: int) -> None:
+        super().__init__(methods, dice)
         self._change = change
 
     def head(self, head: bytes, now: float) -> Steps:
@@ -222,7 +215,7 @@ class Length(Responses):
         was = int(found[2])
         told = max(0, was + self._change)
         changed = head[: found.start(2)] + str(told).encode() + head[found.end(2) :]
-        return ((FIRED, f"response {self._number}: Content-Length {was} became {told}", now), (PASS, changed, now))
+        return ((FIRED, f"response {self._dice.count}: Content-Length {was} became {told}", now), (PASS, changed, now))
 
 
 class CutBody(Responses):
@@ -232,8 +225,8 @@ class CutBody(Responses):
     out  head, he|       cut-body=2
     """
 
-    def __init__(self, methods: deque[bytes], share: float, after: int) -> None:
-        super().__init__(methods, share)
+    def __init__(self, methods: deque[bytes], dice: Dice, after: int) -> None:
+        super().__init__(methods, dice)
         self._after = self._left = after
         self._over = False
 
@@ -251,7 +244,7 @@ class CutBody(Responses):
 
     def _last(self, now: float) -> tuple[Step, ...]:
         self._over = True
-        why = f"response {self._number}: FIN behind {self._after} bytes of its body"
+        why = f"response {self._dice.count}: FIN behind {self._after} bytes of its body"
         return ((FIRED, why, now), (END, True, now))
 
 
@@ -262,15 +255,15 @@ class BadChunk(Responses):
     out  head, zz\\r\\n hello    bad-chunk
     """
 
-    def __init__(self, methods: deque[bytes], share: float) -> None:
-        super().__init__(methods, share)
+    def __init__(self, methods: deque[bytes], dice: Dice) -> None:
+        super().__init__(methods, dice)
         self._begun = False
 
     def head(self, head: bytes, now: float) -> Steps:
         self._begun = False
         kept = _FRAMING.sub(b"", head).rstrip(b"\r\n")
         changed = kept + b"\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"
-        return ((FIRED, f'response {self._number}: the first chunk\'s size became "zz"', now), (PASS, changed, now))
+        return ((FIRED, f'response {self._dice.count}: the first chunk\'s size became "zz"', now), (PASS, changed, now))
 
 
 class SlowHeaders(Responses):
@@ -282,14 +275,16 @@ class SlowHeaders(Responses):
 
     room = 1 << 20
 
-    def __init__(self, methods: deque[bytes], share: float, gap: float) -> None:
-        super().__init__(methods, share)
+    def __init__(self, methods: deque[bytes], dice: Dice, gap: float) -> None:
+        super().__init__(methods, dice)
         self._gap = gap
         self._until = 0.0
 
     def head(self, head: bytes, now: float) -> Steps:
         due = max(now, self._until)
-        steps: list[Step] = [(FIRED, f"response {self._number}: its head a line per {duration_text(self._gap)}", now)]
+        steps: list[Step] = [
+            (FIRED, f"response {self._dice.count}: its head a line per {duration_text(self._gap)}", now)
+        ]
         for line in head.splitlines(keepends=True):
             steps.append((PASS, line, due))
             due += self._gap
@@ -324,36 +319,36 @@ def _status(text: str) -> Maker:
     code, part = _with_share(needed(text, "status=503:20%"))
     if not (code.isascii() and code.isdecimal()) or not 200 <= int(code) <= 599:
         raise ValueError(f"{code!r} is not a status code from 200 to 599")
-    return _pair(lambda methods: Status(methods, part, int(code)), part)
+    return _pair(lambda methods: Status(methods, Dice(part), int(code)), part)
 
 
 def _fail_first(text: str) -> Maker:
-    left = [count(needed(text, "fail-first=2"), 1)]
-    return _pair(lambda methods: FailFirst(methods, left))
+    to_hit = [count(needed(text, "fail-first=2"), 1)]
+    return _pair(lambda methods: FailFirst(methods, First(to_hit)))
 
 
 def _length(text: str) -> Maker:
     change, part = _with_share(needed(text, "length=+10"))
     if not re.fullmatch(r"[+-][0-9]{1,15}", change):
         raise ValueError(f"{change!r} is not a change; write it like length=+10 or length=-3")
-    return _pair(lambda methods: Length(methods, part, int(change)), part)
+    return _pair(lambda methods: Length(methods, Dice(part), int(change)), part)
 
 
 def _cut_body(text: str) -> Maker:
     after, part = _with_share(needed(text, "cut-body=10"))
     place = count(after)
-    return _pair(lambda methods: CutBody(methods, part, place), part)
+    return _pair(lambda methods: CutBody(methods, Dice(part), place), part)
 
 
 def _bad_chunk(text: str) -> Maker:
     part = share(text.lstrip(":")) if text else 1.0
-    return _pair(lambda methods: BadChunk(methods, part), part)
+    return _pair(lambda methods: BadChunk(methods, Dice(part)), part)
 
 
 def _slow_headers(text: str) -> Maker:
     gap, part = _with_share(text)
     seconds = duration(gap) if gap else SLOW_LINE
-    return _pair(lambda methods: SlowHeaders(methods, part, seconds), part)
+    return _pair(lambda methods: SlowHeaders(methods, Dice(part), seconds), part)
 
 
 _HTTP = ("http", "xmlrpc")

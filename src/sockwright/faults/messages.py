@@ -36,6 +36,8 @@ class Messages:
     since a response to HEAD has no body (RFC 9112, 6.3).
     """
 
+    __slots__ = ("_buffer", "_is_response", "_left", "_methods", "_state", "is_between", "method")
+
     def __init__(self, methods: deque[bytes], is_response: bool) -> None:
         self._methods = methods
         self._is_response = is_response
