@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench import ours
+from bench import ours, smtp
 from bench.figures import Goal
 from bench.race import Ask, Load, Race
 from bench.tcp import ask
@@ -30,6 +30,12 @@ HELLO = {
     "latency=1s on others": ("--fault", "latency=1s", "--rate", "0.00001%"),
 }
 
+MAIL = {
+    "no fault, the same again": (),
+    "reject=rcpt:550:0.0000001%": ("--fault", "reject=rcpt:550:0.0000001%"),
+    "drop-at=HELP": ("--fault", "drop-at=HELP"),
+}
+
 
 def goals(names: dict[str, tuple[str, ...]]) -> tuple[Goal, ...]:
     """Return the goals: less than a tenth for what does not fire."""
@@ -53,4 +59,18 @@ CALM_HTTP = Race(
     goals(HELLO),
     PLAIN,
     loss_is_error=False,  # a server may close after an answer; opening anew is paid for in the rate
+)
+
+FORGETS = ("--mailbox", "memory")
+CALM_SMTP = Race(
+    "calm-smtp",
+    "mails of 1 KiB, behind faults that do not fire",
+    (
+        ours.serve(PLAIN, "smtp", "mailsink", *FORGETS),
+        *(ours.serve(name, "smtp", "mailsink", *FORGETS, *words) for name, words in MAIL.items()),
+    ),
+    (smtp.sending(1024, "-d"),),
+    goals(MAIL),
+    PLAIN,
+    columns=smtp.SMTP.columns,
 )

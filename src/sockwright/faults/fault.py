@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, Literal
 
+from sockwright.faults.dice import Dice
+
 # (PASS, data, due): these bytes go on. (END, closes, due): FIN behind them; with `closes` the other direction ends as
 # well, as when a server hangs up. (RESET, None, due): RST. (FIRED, why, 0): tell the journal.
 PASS, END, RESET, FIRED = range(4)
@@ -36,10 +38,15 @@ class Fault:
 
     `calm`: so many bytes more would pass as they are and at once; they may then be told to `skip` instead of `feed`.
     `room`: bytes that may wait behind this part before the sender is stopped; 0 does not say.
+    `dice`: where it bends one whole answer in so many, and neither side is in the middle of one, these may be asked
+    instead of it, and need not be shown what the answer is to.
+    `hear`: what a part that only listens, changes nothing and keeps nothing back may be told instead of `feed`.
     """
 
     calm = 0
     room = 0
+    dice: Dice | None = None
+    hear: Callable[[bytes], None] | None = None
 
     def feed(self, data: bytes, now: float, chance: Random) -> Steps:
         """Return what becomes of `data`, read at `now`."""

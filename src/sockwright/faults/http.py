@@ -60,34 +60,36 @@ class Requests(Fault):
         self._messages = Messages(methods, is_response=False)
 
     def glance(self, chance: Random) -> Glance:
-        messages, methods = self._messages, self._methods
-
-        def is_one_request(data: bytes) -> bool:
-            method = known_requests.get(data) or whole_request(data)
-            if method is None or not messages.is_between:
-                return False
-            methods.append(method)
+        def hears(data: bytes) -> bool:
+            self.hear(data)
             return True
 
-        return is_one_request
+        return hears
 
     def feed(self, data: bytes, now: float, chance: Random) -> Steps:
+        self.hear(data)
+        return ((PASS, data, now),)
+
+    def hear(self, data: bytes) -> None:
+        method = known_requests.get(data) or whole_request(data)
+        if method is not None and self._messages.is_between:
+            self._methods.append(method)
+            return
         for _ in self._messages.feed(data):
             pass
-        return ((PASS, data, now),)
 
 
 class Responses(Fault):
     """To the client: takes responses apart; subclasses bend those that the dice choose."""
 
     def __init__(self, methods: deque[bytes], dice: Dice) -> None:
-        self._dice = dice
+        self.dice: Dice = dice
         self._methods = methods
         self._messages = Messages(methods, is_response=True)
         self._hit = False
 
     def glance(self, chance: Random) -> Glance:
-        messages, methods, dice = self._messages, self._methods, self._dice
+        messages, methods, dice = self._messages, self._methods, self.dice
 
         def is_one_response_spared(data: bytes) -> bool:
             if len(methods) != 1 or methods[0] in BODILESS or not messages.is_between:
@@ -110,7 +112,7 @@ class Responses(Fault):
             if kind == HEAD:
                 self._hit = False
                 if not part.startswith((b"HTTP/1.1 1", b"HTTP/1.0 1")):
-                    self._hit = self._dice.hit(chance)
+                    self._hit = self.dice.hit(chance)
                 if self._hit:
                     steps += self.head(part, now)
                     continue
@@ -163,7 +165,7 @@ class Status(Responses):
         retry = "Retry-After: 1\r\n" if self._code in (429, 503) else ""
         made = f"HTTP/1.1 {self._code} {reason}\r\n{fields}{retry}\r\n".encode()
         was = head[9:12].decode("latin-1")
-        why = f"response {self._dice.count}: status {was} became {self._code}"
+        why = f"response {self.dice.count}: status {was} became {self._code}"
         return ((FIRED, why, now), (PASS, made if self._messages.method == b"HEAD" else made + body, now))
 
     def body(self, part: bytes, now: float) -> Steps:
@@ -215,7 +217,7 @@ class Length(Responses):
         was = int(found[2])
         told = max(0, was + self._change)
         changed = head[: found.start(2)] + str(told).encode() + head[found.end(2) :]
-        return ((FIRED, f"response {self._dice.count}: Content-Length {was} became {told}", now), (PASS, changed, now))
+        return ((FIRED, f"response {self.dice.count}: Content-Length {was} became {told}", now), (PASS, changed, now))
 
 
 class CutBody(Responses):
@@ -244,7 +246,7 @@ class CutBody(Responses):
 
     def _last(self, now: float) -> tuple[Step, ...]:
         self._over = True
-        why = f"response {self._dice.count}: FIN behind {self._after} bytes of its body"
+        why = f"response {self.dice.count}: FIN behind {self._after} bytes of its body"
         return ((FIRED, why, now), (END, True, now))
 
 
@@ -263,7 +265,7 @@ class BadChunk(Responses):
         self._begun = False
         kept = _FRAMING.sub(b"", head).rstrip(b"\r\n")
         changed = kept + b"\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"
-        return ((FIRED, f'response {self._dice.count}: the first chunk\'s size became "zz"', now), (PASS, changed, now))
+        return ((FIRED, f'response {self.dice.count}: the first chunk\'s size became "zz"', now), (PASS, changed, now))
 
 
 class SlowHeaders(Responses):
@@ -283,7 +285,7 @@ class SlowHeaders(Responses):
     def head(self, head: bytes, now: float) -> Steps:
         due = max(now, self._until)
         steps: list[Step] = [
-            (FIRED, f"response {self._dice.count}: its head a line per {duration_text(self._gap)}", now)
+            (FIRED, f"response {self.dice.count}: its head a line per {duration_text(self._gap)}", now)
         ]
         for line in head.splitlines(keepends=True):
             steps.append((PASS, line, due))

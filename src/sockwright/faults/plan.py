@@ -83,9 +83,10 @@ def setting(
 
 
 class Row:
-    """The parts of one direction of one connection, one behind the other."""
+    """The parts of one direction of one connection, one behind the other. `dice` and `hear` are those of a part that
+    stands alone."""
 
-    __slots__ = ("_parts", "calm", "glance", "room")
+    __slots__ = ("_parts", "calm", "dice", "glance", "hear", "room")
 
     def __init__(self, parts: Sequence[tuple[str, Fault, Random]]) -> None:
         self._parts = parts
@@ -97,6 +98,9 @@ class Row:
         else:
             self.room = max(rooms, default=ROOM)
         self.calm = self._calm()
+        alone = parts[0][1] if len(parts) == 1 else None
+        self.dice = None if alone is None else alone.dice
+        self.hear = None if alone is None else alone.hear
         self.glance = self._glance()  # tells whether a piece would pass as it is and at once, where one can tell that
 
     def _calm(self) -> int:

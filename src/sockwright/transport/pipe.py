@@ -5,8 +5,9 @@ three requests 10 ms apart under 200 ms latency come out 200, 210 and 220 ms lat
 
 `calm` is how many bytes may go past the pipe: as long as nothing waits in it and the faults say that they would do
 nothing to so many, whoever carries them counts them down and leaves the pipe alone. Faults that must follow what is
-said look at each piece instead: `glance`, where there is one. `passes` is both. So a fault that is set and does not
-fire leaves a connection on its hot path.
+said look at each piece instead: `glance`, where there is one. `passes` is both. Who knows that a whole answer goes out
+to a whole message may ask the `dice` instead. So a fault that is set and does not fire leaves a connection on its hot
+path.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from math import ceil
 from time import time
 from typing import NamedTuple
 
+from sockwright.faults.dice import Dice
 from sockwright.faults.fault import FIRED, FOR_EVER, PASS, RESET, Glance
 from sockwright.faults.plan import Row
 
@@ -57,6 +59,7 @@ class Pipe:
         "_size",
         "_timer",
         "calm",
+        "dice",
         "full",
         "glance",
     )
@@ -75,6 +78,7 @@ class Pipe:
         self._closed = False
         self._records = 0
         self.glance: Glance | None = None
+        self.dice: Dice | None = None
         self.full = False
         self._grant()
 
@@ -153,17 +157,18 @@ class Pipe:
         if passed and self._row is not None:
             self._row.skip(passed)
         self.calm = self._granted = 0
-        self.glance = None
+        self.glance = self.dice = None
 
     def _grant(self) -> None:
         """Say anew how much may go past: nothing overtakes what waits."""
         row = self._row
         if self._queue or self._closed:
             self.calm = self._granted = 0
-            self.glance = None
+            self.glance = self.dice = None
         else:
             self.calm = self._granted = FOR_EVER if row is None else row.calm
-            self.glance = None if row is None else row.glance
+            if row is not None:
+                self.glance, self.dice = row.glance, row.dice
 
     def _put(self, what: int, given: object, at: float) -> None:
         if what == FIRED:

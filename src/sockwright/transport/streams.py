@@ -84,6 +84,7 @@ class Stream(Driver, asyncio.Protocol):
         "closing",
         "exchanges",
         "feed",
+        "hear",
         "inbound",
         "inline",
         "outbound",
@@ -111,6 +112,7 @@ class Stream(Driver, asyncio.Protocol):
         self.feed = conversation.feed
         self.append = server.journal.append
         self._bending: Bending | None = None  # where a fault was ever set
+        self.hear: Callable[[bytes], None] | None = None  # tells a fault that only listens what came
         self.inbound: Pipe | None = None
         self.outbound: Pipe | None = None
         self.inline = conversation.inline
@@ -180,6 +182,8 @@ class Stream(Driver, asyncio.Protocol):
 
     def arrived(self, data: bytes, now: float) -> None:
         """Record `data` and give it to the conversation."""
+        if self.hear is not None:
+            self.hear(data)
         self.count_received(data, now)
         self.deliver(data, now)
 

@@ -71,9 +71,14 @@ class Turn:
                 calm = outbound.calm - size_sent
                 if calm >= 0:  # what `passes` does, without the call
                     outbound.calm = calm
+                elif (dice := outbound.dice) is not None and dice.left:  # one whole answer to one whole message
+                    dice.left -= 1
+                    dice.count += 1
                 else:
                     try:
-                        if outbound.glance is None or not outbound.glance(answer):
+                        if stream.hear is not None:
+                            stream.hear(data)
+                        if not outbound.passes(answer):
                             stream.count_received(data, now)
                             outbound.feed(answer, now)
                             continue
