@@ -12,7 +12,7 @@ import pytest
 from tests.sockets import ask, dial, read_all, read_exactly, until
 
 from sockwright.errors import ServiceError
-from sockwright.services.books import DEFAULT, RECENT, WORTH, Book, Shelf, entry_of, table_of
+from sockwright.services.books import DEFAULT, LONGEST_RECENT, RECENT, WORTH, Book, Recent, Shelf, entry_of, table_of
 from sockwright.services.ciphers import cipher
 from sockwright.stores import Change, Store, open_store
 from sockwright.workbench import BenchThread
@@ -90,26 +90,36 @@ def shelf() -> Iterator[Shelf]:
 
 def test_what_was_asked_for_is_at_hand_and_means_the_same(shelf: Shelf) -> None:
     for _ in range(2):
-        assert [shelf.answer_of(word) for word in (b"w1", b"W1", b"w2")] == [b"p1", b"P1", b"p2"]
+        assert [shelf.recent[word] for word in (b"w1", b"W1", b"w2")] == [b"p1", b"P1", b"p2"]
     for word in (b"unknown", b"q", b"[x"):
         for _ in range(2):
             with pytest.raises(KeyError):
-                shelf.answer_of(word)
+                shelf.recent[word]
+    assert [*shelf.recent] == [b"w1", b"W1", b"w2"]
 
 
 def test_what_is_at_hand_is_bounded_and_spared_where_it_does_not_pay(shelf: Shelf) -> None:
-    at_hand = shelf.answer_of.__self__  # type: ignore[attr-defined]
+    recent = shelf.recent
     for number in range(RECENT + 1):
-        shelf.asked += WORTH
-        assert shelf.answer_of(b"w%d" % number) == b"p%d" % number
-    assert len(at_hand) == 1  # it paid: begun anew
+        recent.asked += WORTH
+        assert recent[b"w%d" % number] == b"p%d" % number
+    assert len(recent) == 1  # it paid: begun anew
+    assert recent.spared is None
     for number in range(RECENT + 1):
-        shelf.asked += 1
-        assert shelf.answer_of(b"w%d" % number) == b"p%d" % number
-    assert shelf.book is not None
-    assert shelf.answer_of.__self__ is shelf.book.words  # type: ignore[attr-defined]
-    shelf.choose()
-    assert shelf.answer_of.__self__ is not shelf.book.words  # type: ignore[attr-defined]
+        recent.asked += 1
+        assert recent[b"w%d" % number] == b"p%d" % number
+    assert recent.spared is not None
+    assert recent.spared(b"w1") == b"p1"
+    with pytest.raises(KeyError):
+        recent.spared(b"q")  # what text cannot say goes the long way there too
+    recent.begin_anew()
+    assert (recent.spared, len(recent)) == (None, 0)
+
+
+def test_a_few_long_words_are_not_kept_at_hand() -> None:
+    long = b"x" * LONGEST_RECENT
+    recent = Recent(Book(1, {long: b"plain"}))
+    assert [recent[long], recent[long], len(recent)] == [b"plain", b"plain", 0]
 
 
 def test_a_book_reads_backwards_and_of_several_the_first_is_meant() -> None:

@@ -9,9 +9,8 @@ hand besides, close together: see `Recent`.
 
 from __future__ import annotations
 
-import threading
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from sockwright.config import suggest
 from sockwright.errors import ServiceError
@@ -36,7 +35,6 @@ WORTH = 3
 AGAIN = 2_000_000
 
 _JSON = (b"[", b"{")  # how a word begins that makes JSON of its line
-_NO_WORDS: Mapping[bytes, bytes] = {}
 
 
 def nfc(word: str) -> str:
@@ -176,35 +174,44 @@ class Recent(dict[bytes, bytes]):
     also makes words in capitals as quick as others.
     """
 
-    __slots__ = ("_asked", "_book", "_shelf")
+    __slots__ = ("_book", "_since", "again", "asked", "spared")
 
-    def __init__(self, book: Book, shelf: Shelf) -> None:
-        self._book = book
-        self._shelf = shelf
-        self._asked = shelf.asked
+    def __init__(self, book: Book | None) -> None:
+        self._book = book  # None: nothing is known
+        self.asked = self._since = 0  # words, so far and when this was last empty
+        self.again = AGAIN  # words asked for, at which `begin_anew` is due
+        # Where set, to be asked in place of this: almost every word is another one.
+        self.spared: Callable[[bytes], bytes] | None = None
 
     def __missing__(self, word: bytes) -> bytes:
-        plain = self._book.find(word)
-        if plain is None or word[:1] in _JSON or is_unsayable(plain):
+        book = self._book
+        plain = None if book is None else book.find(word)
+        if book is None or plain is None or word[:1] in _JSON or is_unsayable(plain):
             raise KeyError(word)
         if len(self) >= RECENT:
-            asked = self._shelf.asked
-            if asked - self._asked < WORTH * RECENT:
-                self._shelf.spare_recent()
+            if self.asked - self._since < WORTH * RECENT:
+                self.spared = book.words.__getitem__
             self.clear()
-            self._asked = asked
+            self._since = self.asked
         if len(word) + len(plain) > LONGEST_RECENT:
             return plain
         # A copy: the book's own lies where it lies.
         self[word] = copy = b"%b" % plain
         return copy
 
+    def begin_anew(self) -> None:
+        """Forget what was asked for long ago, and try whether it is worth its while again."""
+        self.clear()
+        self.spared = None
+        self._since = self.asked
+        self.again = self.asked + AGAIN
+
 
 class Shelf:
     """All books of a store, in memory.
 
-    `answer_of` is the fast way to a word of the book that is meant where none is named, for lines of text: it raises
-    KeyError for what should rather go the long way. It may change whenever `asked` does.
+    `recent` is the fast way to a word of the book that is meant where none is named, for lines of text: it raises
+    KeyError for what should rather go the long way. Another one takes its place whenever a book changes.
 
     While the state is unavailable nothing is answered: another node may have changed it meanwhile.
     """
@@ -214,10 +221,7 @@ class Shelf:
         self._books: dict[str, Book] = {}
         self._trouble = ""
         self.book: Book | None = None
-        self.asked = 0  # words, the fast way
-        self.again = 0  # words asked for, at which the fast way is chosen anew
-        self.answer_of: Callable[[bytes], bytes] = _NO_WORDS.__getitem__
-        self._choosing = threading.Lock()
+        self.recent = Recent(None)
         store.follow(Follower(changed=self._changed, trouble=self._troubled))
         if store.fresh:
             try:
@@ -227,27 +231,17 @@ class Shelf:
         for table in store.tables():
             if table.startswith(PREFIX):
                 self._load(table)
-        self.choose()
+        self._choose()
 
     def _load(self, table: str) -> None:
         revision, words = self._store.read(table)
         if revision:
             self._books[table.removeprefix(PREFIX)] = Book(revision, words)
 
-    def choose(self) -> None:
+    def _choose(self) -> None:
         """Point the fast way at the book that is meant where none is named."""
-        with self._choosing:
-            book = self.book = self._books.get(DEFAULT) or self._books.get(SAMPLE)
-            self.again = self.asked + AGAIN
-            words = _NO_WORDS if book is None or self._trouble else Recent(book, self)
-            self.answer_of = words.__getitem__
-
-    def spare_recent(self) -> None:
-        """Ask the book itself for a while, since almost every word is another one."""
-        with self._choosing:
-            if self.book is not None and not self._trouble:
-                self.again = self.asked + AGAIN
-                self.answer_of = self.book.words.__getitem__
+        self.book = self._books.get(DEFAULT) or self._books.get(SAMPLE)
+        self.recent = Recent(None if self._trouble else self.book)
 
     def _changed(self, changes: Sequence[Change]) -> None:
         for change in changes:
@@ -261,11 +255,11 @@ class Shelf:
                 self._load(change.table)
             elif book.revision < change.revision:
                 book.apply(change)
-        self.choose()
+        self._choose()
 
     def _troubled(self, why: str) -> None:
         self._trouble = why
-        self.choose()
+        self._choose()
 
     def named(self, name: str) -> Book:
         """Return the book `name`, or the one that is meant by "".

@@ -97,11 +97,12 @@ def offer(context: Context) -> Sequence[Service]:
     def decode_line(line: bytes) -> bytes:
         """Decipher a list as text: words apart by blanks, or JSON."""
         words = line.split()
-        shelf.asked = asked = shelf.asked + len(words)
-        if asked > shelf.again:
-            shelf.choose()
+        recent = shelf.recent
+        recent.asked = asked = recent.asked + len(words)
+        if asked > recent.again:
+            recent.begin_anew()
         try:
-            answer = join(map(shelf.answer_of, words))  # all of it in C
+            answer = join(map(recent.spared or recent.__getitem__, words))  # all of it in C
         except (KeyError, UnicodeDecodeError):
             return _by_line(shelf, line)
         return answer if len(words) <= MOST_WORDS else _by_line(shelf, line)
