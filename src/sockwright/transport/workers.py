@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 from time import monotonic
 
+from sockwright.backstage import stand_back
 from sockwright.binding import Arguments, Outcome, Refusal, Service, attempt
 from sockwright.config import duration_text
 
@@ -117,6 +118,7 @@ class Workers:
         threading.Thread(target=self._work, name=name, daemon=True).start()
 
     def _work(self) -> None:
+        stand_back()
         while True:
             with self._lock:
                 self._idle += 1
