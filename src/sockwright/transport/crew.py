@@ -18,6 +18,8 @@ from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import Protocol
 
+from sockwright.backstage import stand_back
+
 # A thread that has had nothing to do for so long ends (seconds).
 RESTS = 10.0
 # How long the threads there are get to show that jobs end quickly (seconds); several would fight for the interpreter.
@@ -125,6 +127,7 @@ class Crew:
         threading.Thread(target=self._work, name=name, daemon=True).start()
 
     def _work(self) -> None:
+        stand_back()
         member = Member(self)
         while (job := self._next()) is not None:
             member.job = job
