@@ -30,7 +30,7 @@ from typing import Any, Literal
 import msgspec
 
 from sockwright.errors import ConfigError
-from sockwright.journal.records import ENDED, OPENED, RECEIVED, SENT
+from sockwright.journal.records import ENDED, OPENED, RECEIVED, SENT, Taped
 from sockwright.journal.transcript import Chunk, HalfClose, Noted, Transcript
 
 VERSION = 1
@@ -48,8 +48,6 @@ MOST_WAITING = 64 << 20
 LONGEST_LINE = 4 << 20
 
 From = Literal["client", "server"]
-# A record of a tap with all its bytes: (OPENED, RECEIVED, SENT or ENDED, number, time, payload, size).
-Taped = tuple[int, int, float, Any, int]
 _encode_lines = msgspec.json.Encoder().encode_lines
 _decode = msgspec.json.Decoder(list[Any]).decode
 _MARK = b'["sockwright recording"'
