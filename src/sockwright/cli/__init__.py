@@ -6,6 +6,7 @@ Only click may be imported at the top of these modules: `sockwright --help` answ
 
 from __future__ import annotations
 
+import gc
 import importlib
 import sys
 
@@ -96,4 +97,7 @@ def group() -> None:
 
 def main() -> None:
     """Run the program on `sys.argv` and exit with INTERFACE's codes."""
-    sys.exit(manners.run(group))
+    code = manners.run(group)
+    # What is left ends with the process: the search for cycles on the way out took 40 ms after a large run.
+    gc.freeze()
+    sys.exit(code)

@@ -102,6 +102,11 @@ def command(inputs: tuple[str, ...], **flags: Any) -> None:
         return
     if not inputs:
         raise click.UsageError("Nothing to check: name a URL, a file, a directory, a sitemap or -.")
+    reader = None
+    if flags["recursive"] and flags["engine"] == "curl" and not shared_store(flags["store"]):
+        from sockwright.links.reader import begin
+
+        reader = begin()
     from sockwright.links.inputs import inputs_of
     from sockwright.links.reports import Reporter
     from sockwright.links.run import check
@@ -136,7 +141,7 @@ def command(inputs: tuple[str, ...], **flags: Any) -> None:
 
         mail = MailReport(flags["mail_to"], flags["mail_at"], flags["mail_from"], options.failing)
         reporters.append(mail)
-    summary = check(found, options, reporters, names=inputs, remark=manners.remark)
+    summary = check(found, options, reporters, names=inputs, remark=manners.remark, reader=reader)
     if mail is not None:
         mail.send()
     if summary.interrupted:
