@@ -25,7 +25,7 @@ AFTER = 10  # pages that a run has read before it is worth a process
 _AT_ONCE = 64  # pages that are there at once: so much work that it is never idle while we judge
 _BYTES = 400_000  # of them at most, about as much as a socket takes at once; larger pages we read ourselves
 _WAITING = 8_000_000  # bytes of pages that are there or wait to be sent
-_PLENTY = 100  # pages that wait before we take one back: loading the parsers here costs as much
+_PLENTY = 300  # pages that wait before we take one back: loading the parsers here costs as much
 _PIECE = 262_144  # bytes that are received at once
 _HEAD = struct.Struct("<IQ")  # length, ticket
 
