@@ -16,16 +16,18 @@ from tests.links.nasty import Nasty
 from tests.programs import run
 
 from sockwright.links.page import Page, read_page
-from sockwright.links.reader import Reader, begin
+from sockwright.links.reader import Reader
+from sockwright.links.second import begin
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork") or sys.platform == "darwin", reason="no fork that bears it")
 
 
 @pytest.fixture
 def reader() -> Iterator[Reader]:
-    found = begin()
-    if found is None:
+    second = begin()
+    if second is None:
         pytest.skip("one core only")
+    found = Reader(second)
     yield found
     found.close()
 

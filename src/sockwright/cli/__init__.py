@@ -1,7 +1,8 @@
 """The command line: one module per verb, each loaded only when it is asked for.
 
 A verb is a module `cli/<verb>.py` that defines `command` (a click command) and one line in `VERBS`.
-Only click may be imported at the top of these modules: `sockwright --help` answers in under 150 ms.
+Only click may be imported at the top of these modules: `sockwright --help` answers in under 150 ms. One that defines
+`foresee` is told the words behind the verb before they are understood, to begin at once what takes its time.
 """
 
 from __future__ import annotations
@@ -76,8 +77,12 @@ class Verbs(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and not args[0].startswith("-") and args[0] not in VERBS:
             ctx.fail(f"There is no verb {args[0]!r}.{manners.nearest(args[0], VERBS)}")
+        asks_for_help = not set(args[1:]).isdisjoint(ctx.help_option_names)
+        if args and args[0] in VERBS and not ctx.resilient_parsing and not asks_for_help:
+            foresee = getattr(importlib.import_module(f"sockwright.cli.{VERBS[args[0]][0]}"), "foresee", None)
+            if foresee is not None:
+                foresee(ctx, args[1:])
         name, command, rest = super().resolve_command(ctx, args)
-        asks_for_help = not set(rest).isdisjoint(ctx.help_option_names)
         if name is not None and command is not None and not ctx.resilient_parsing and not asks_for_help:
             from sockwright.cli import settings
 

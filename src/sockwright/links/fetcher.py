@@ -30,8 +30,9 @@ from sockwright.links.policy import (
     judge,
     readable,
 )
-from sockwright.links.reader import AFTER, Reader, begin
+from sockwright.links.reader import AFTER, Reader
 from sockwright.links.robots import NO_RULES, REDIRECTS_MAX, Forbidden, Rules
+from sockwright.links.second import Second, begin
 from sockwright.links.url import BadURL, address_of, parse
 
 
@@ -115,7 +116,7 @@ class Fetcher:
         settings: Settings,
         *,
         credentials: Credentials = NO_CREDENTIALS,
-        reader: Reader | None = None,
+        second: Second | None = None,
         may_fork: bool = False,
         clock: Callable[[], float] = time.monotonic,
         chance: Callable[[], float] = random.random,
@@ -133,9 +134,10 @@ class Fetcher:
         self._held = 0
         self._may_fork = may_fork  # this process is ours alone: a large run may have a second one to read pages
         self._pages = 0
-        self._reader = reader
-        if reader is not None:
-            engine.watch(reader.fileno())
+        self._reader: Reader | None = None
+        if second is not None:
+            self._reader = Reader(second)
+            engine.watch(self._reader.fileno())
         self._reading: dict[int, tuple[Task, Outcome, bytes, str]] = {}  # what is being read there, by ticket
         self.requests = 0
         self.bodies = 0  # bytes of bodies that came
@@ -356,8 +358,9 @@ class Fetcher:
         """Have a page read by the second process, if there is one that has room for it; tell whether that is so."""
         self._pages += 1
         if self._pages == AFTER and self._may_fork and self._reader is None:
-            self._reader = begin()
-            if self._reader is not None:
+            second = begin()
+            if second is not None:
+                self._reader = Reader(second)
                 self._engine.watch(self._reader.fileno())
         if self._reader is None:
             return False
