@@ -6,7 +6,6 @@ whose turn it is, the policy what an answer means; here they meet. One thread, n
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable
 from typing import Any
@@ -107,6 +106,12 @@ def _validator(value: str) -> str:
     return value if len(value) <= 200 and value.isascii() and value.isprintable() else ""
 
 
+def _chance() -> float:
+    import random  # most runs have nothing to ask twice
+
+    return random.random()
+
+
 class Fetcher:
     """Takes tasks, gives outcomes."""
 
@@ -119,7 +124,7 @@ class Fetcher:
         second: Second | None = None,
         may_fork: bool = False,
         clock: Callable[[], float] = time.monotonic,
-        chance: Callable[[], float] = random.random,
+        chance: Callable[[], float] = _chance,
     ) -> None:
         self._engine = engine
         self._settings = settings
