@@ -36,8 +36,8 @@ def collected(reader: Reader, count: int) -> dict[int, Page | None]:
     pages: dict[int, Page | None] = {}
     end = time.monotonic() + 20
     while len(pages) < count and time.monotonic() < end:
-        select.select([reader], [], [], 1)
         pages.update(reader.collect())
+        select.select([reader], [], [], 0.1)
     return pages
 
 

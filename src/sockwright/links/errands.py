@@ -9,6 +9,7 @@ import msgspec
 
 from sockwright.links.page import Page, read_page
 
+_PIECE = 262_144  # bytes that are received at once
 HEAD = struct.Struct("<IQ")  # length, ticket
 
 
@@ -29,7 +30,7 @@ _decode_errand = msgspec.msgpack.Decoder(Errand).decode
 def serve(connection: socket.socket) -> None:
     """Read pages until the other side is gone."""
     read_page(b"<p>", "http://localhost/", "text/html")  # loads what reads pages, before the first one comes
-    with connection.makefile("rb") as errands:
+    with connection.makefile("rb", buffering=_PIECE) as errands:
         while len(head := errands.read(HEAD.size)) == HEAD.size:
             length, ticket = HEAD.unpack(head)
             packed = _read(errands.read(length))

@@ -63,7 +63,6 @@ class Reader:
         self._next += 1
         self._outbox.append((self._next, Errand(content, url, content_type, limit)))
         self._bytes_waiting += size
-        self._hand_on()
         return self._next
 
     def take_back(self) -> int | None:
@@ -75,7 +74,10 @@ class Reader:
         return ticket
 
     def collect(self) -> list[tuple[int, Page | None]]:
-        """Return what has been read, without waiting; None for a page that we must read ourselves after all."""
+        """Return what has been read, without waiting; None for a page that we must read ourselves after all.
+
+        What was taken since the last time is sent on the way, all at once.
+        """
         self._receive()
         if self._unsent:
             self._send(self._unsent)
@@ -108,7 +110,10 @@ class Reader:
     def _hand_on(self) -> None:
         """Send what waits, as far as there is room."""
         outbox = self._outbox
-        while outbox and not self._unsent and not self.gone and len(self._there) < _AT_ONCE:
+        if not outbox or self._unsent or self.gone:
+            return
+        pieces: list[bytes] = []
+        while outbox and len(self._there) < _AT_ONCE:
             ticket, errand = outbox[0]
             size = len(errand.content)
             if self._bytes_there + size > BYTES:
@@ -122,7 +127,9 @@ class Reader:
                 continue
             self._there[ticket] = size
             self._bytes_there += size
-            self._send(HEAD.pack(len(packed), ticket) + packed)
+            pieces += (HEAD.pack(len(packed), ticket), packed)
+        if pieces:
+            self._send(b"".join(pieces))
 
     def _send(self, data: bytes) -> None:
         try:
@@ -140,7 +147,7 @@ class Reader:
                 data = self._connection.recv(_PIECE)
                 self._received += data
                 if len(data) < _PIECE:
-                    self.gone = not data
+                    self.gone |= not data
                     return
         except BlockingIOError:
             pass
