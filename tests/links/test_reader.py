@@ -61,11 +61,23 @@ def test_there_is_room_for_so_much_only(reader: Reader) -> None:
     url = "http://example.org/"
     assert reader.take(b"x" * 1_000_000, url, "text/html", 10) is None
     taken = 0
-    while reader.take(page(taken, 200), url, "text/html", 1000) is not None:
+    while reader.take(page(taken) + b" " * 100_000, url, "text/html", 1000) is not None:
         taken += 1
         assert taken < 1000
     assert len(collected(reader, taken)) == taken
     assert reader.take(page(1), url, "text/html", 10) is not None
+
+
+def test_what_waits_too_long_can_be_taken_back(reader: Reader) -> None:
+    url = "http://example.org/"
+    assert not reader.overloaded
+    assert reader.take_back() is None
+    tickets = [reader.take(page(number, 1), url, "text/html", 10) for number in range(500)]
+    assert reader.overloaded
+    back = [reader.take_back() for _ in range(100)]
+    assert back == tickets[:-101:-1]
+    assert collected(reader, 400).keys() == set(tickets[:400])
+    assert not reader.busy
 
 
 def test_half_a_surrogate_pair_is_ours_to_read(reader: Reader) -> None:

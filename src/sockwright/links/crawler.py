@@ -253,9 +253,8 @@ class Crawler:
         plain = verdict.anchors is None
         for occurrence in occurrences:
             number = occurrence >> _PLACE
-            page, link = shelf.get(number, occurrence & _PLACE_MASK)
+            page, link = shelf.tell(number, occurrence & _PLACE_MASK)
             self._say(page, link, verdict if plain else with_fragment(verdict, fragment_of(link.url)))
-            shelf.told(number)
 
     def _say(self, page: str, link: Link, verdict: Verdict) -> None:
         if "@" in link.raw or "@" in link.url:  # a password is for its host, not for reports
