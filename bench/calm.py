@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench import ours
+from bench import ours, smtp
 from bench.figures import Goal
 from bench.race import Ask, Load, Race
 from bench.tcp import ask
@@ -25,9 +25,15 @@ ECHO = {
 HELLO = {
     "no fault, the same again": (),
     "status=503:0%": ("--fault", "status=503:0%"),
-    "status=503:0.00001%": ("--fault", "status=503:0.00001%"),
+    "status=503:0.0000001%": ("--fault", "status=503:0.00001%"),
     "cut=1000000GB --up --down": ("--fault", f"cut={NEVER}", "--up", "--down"),
     "latency=1s on others": ("--fault", "latency=1s", "--rate", "0.00001%"),
+}
+
+MAIL = {
+    "no fault, the same again": (),
+    "reject=rcpt:550:0.0000001%": ("--fault", "reject=rcpt:550:0.0000001%"),
+    "drop-at=HELP": ("--fault", "drop-at=HELP"),
 }
 
 
@@ -53,4 +59,18 @@ CALM_HTTP = Race(
     goals(HELLO),
     PLAIN,
     loss_is_error=False,  # a server may close after an answer; opening anew is paid for in the rate
+)
+
+FORGETS = ("--mailbox", "memory")
+CALM_SMTP = Race(
+    "calm-smtp",
+    "mails of 1 KiB, behind faults that do not fire",
+    (
+        ours.serve(PLAIN, "smtp", "mailsink", *FORGETS),
+        *(ours.serve(name, "smtp", "mailsink", *FORGETS, *words) for name, words in MAIL.items()),
+    ),
+    (smtp.sending(1024, "-d"),),
+    goals(MAIL),
+    PLAIN,
+    columns=smtp.SMTP.columns,
 )

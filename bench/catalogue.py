@@ -14,6 +14,7 @@ RACES: tuple[Race, ...] = (
     tap.TAP,
     calm.CALM,
     calm.CALM_HTTP,
+    calm.CALM_SMTP,
     timing.LATENCY,
     timing.RATED,
     web.HTTP,

@@ -111,7 +111,8 @@ class Conversation(Protocol):
     that the peer feels it. `inline`: where set, a function that maps what one read brought to what is answered at
     once, in one call on the hot path; b"" answers nothing, None means "this is not so simple, use `feed`" and must
     have changed nothing. What it raises is told to `answered` as a Refusal with ticket 0. `timely`: the same for who
-    needs to know the time, where there is no `inline`; it raises nothing. `peer`: who is there, set before `opened`.
+    needs to know the time, where there is no `inline`; it answers one whole message with one whole message, when no
+    other one is under way, and raises nothing. `peer`: who is there, set before `opened`.
     """
 
     deadline: float | None

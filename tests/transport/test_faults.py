@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 from tests.sockets import WAIT, dial, ended, read_all, read_exactly, records, until
@@ -385,3 +385,53 @@ def test_bad_data_is_refused_and_changes_nothing(
     with pytest.raises(ConfigError, match=said):
         do(bench, what, **about)
     assert do(bench, "list")[0]["faults"] == []
+
+
+@pytest.mark.parametrize("where", ["server", "tap"])
+def test_the_seed_bends_the_same_responses_however_the_requests_come(where: str) -> None:
+    """Requests seen before, new ones, HEAD, cut ones and two at once: some take the hot path, some do not."""
+    codes = []
+    for mixed in (False, True):
+        with BenchThread() as bench:
+            place = bench.serve("http://:0", "hello")
+            name = "hello"
+            if where == "tap":
+                name = "tap"
+                listening = bench.listen(Posting(parse("tcp://:0"), (), target=parse(f"tcp://{place}")))
+                place = listening.server.addresses[0]
+            set_faults(bench, name, "status=503:30%", seed=11)
+            with dial(place) as sock, sock.makefile("rb") as file:
+                heard = []
+                plain = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+                for turn in range(20):
+                    asked = (plain, plain)
+                    if mixed and turn % 4 == 1:
+                        asked = (plain.replace(b"\r\n\r\n", b"\r\nX-Turn: %d\r\n\r\n" % turn), plain)
+                    elif mixed and turn % 4 == 2:
+                        asked = (plain.replace(b"GET", b"HEAD"), plain)
+                    if mixed and turn % 4 == 3:
+                        sock.sendall(asked[0] + asked[1][:5])
+                        heard.append(_response(file, asked[0]))
+                        sock.sendall(asked[1][5:])
+                        heard.append(_response(file, asked[1]))
+                        continue
+                    for one in asked:
+                        sock.sendall(one)
+                        heard.append(_response(file, one))
+            codes.append(heard)
+            words = [record[3][2] for record in records(bench.journal, FAULT)]
+            bent = [number + 1 for number, code in enumerate(heard) if code == b"503"]
+            assert words == [f"response {number}: status 200 became 503" for number in bent]
+    assert codes[0] == codes[1]
+    assert 4 <= codes[0].count(b"503") <= 25
+
+
+def _response(file: BinaryIO, request: bytes) -> bytes:
+    code = file.readline().split()[1]
+    size = 0
+    while line := file.readline().strip():
+        if line.lower().startswith(b"content-length:"):
+            size = int(line.split(b":")[1])
+    if not request.startswith(b"HEAD"):
+        assert len(file.read(size)) == size
+    return code

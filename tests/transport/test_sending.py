@@ -213,6 +213,7 @@ class Slices:
 
     full = False
     calm = 0
+    glance = None
 
 
 def test_faults_stand_in_the_way_of_files_as_well(

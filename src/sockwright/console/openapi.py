@@ -216,7 +216,9 @@ SCHEMAS: Mapping[str, Schema] = {
                     }
                 )
             ),
-            "profiles": _list(_object({"name": WORD, "source": WORD})),
+            "profiles": _list(
+                _object({"name": WORD, "source": WORD, **dict.fromkeys(("down", "up", "udp"), _list(WORD))})
+            ),
         }
     ),
     "Changes": _object({"changes": _list({"type": "object", "additionalProperties": True})}),

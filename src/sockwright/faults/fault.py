@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, Literal
 
+from sockwright.faults.dice import Dice
+
 # (PASS, data, due): these bytes go on. (END, closes, due): FIN behind them; with `closes` the other direction ends as
 # well, as when a server hangs up. (RESET, None, due): RST. (FIRED, why, 0): tell the journal.
 PASS, END, RESET, FIRED = range(4)
@@ -23,6 +25,10 @@ Steps = Iterable[Step]
 # Where a part stands in the row: what changes bytes first, what delays them last.
 SPEECH, DAMAGE, ENDING, DELAY, SHAPE = range(5)
 
+# Tells of a piece whether it would pass as it is and at once. If so it has, and `feed` is not told of it; if not,
+# nothing has changed.
+Glance = Callable[[bytes], bool]
+
 # `calm` of a part that will never do anything any more.
 FOR_EVER = 1 << 62
 
@@ -31,13 +37,16 @@ class Fault:
     """One fault on one direction of one connection. Subclasses override what concerns them.
 
     `calm`: so many bytes more would pass as they are and at once; they may then be told to `skip` instead of `feed`.
-    `glances`: it can tell at a glance whether a piece would, where no count says so.
     `room`: bytes that may wait behind this part before the sender is stopped; 0 does not say.
+    `dice`: where it bends one whole answer in so many, and neither side is in the middle of one, these may be asked
+    instead of it, and need not be shown what the answer is to.
+    `hear`: what a part that only listens, changes nothing and keeps nothing back may be told instead of `feed`.
     """
 
     calm = 0
-    glances = False
     room = 0
+    dice: Dice | None = None
+    hear: Callable[[bytes], None] | None = None
 
     def feed(self, data: bytes, now: float, chance: Random) -> Steps:
         """Return what becomes of `data`, read at `now`."""
@@ -46,10 +55,12 @@ class Fault:
     def skip(self, count: int) -> None:
         """Take note of `count` bytes, at most `calm`, that passed as they were."""
 
-    def glance(self, data: bytes, chance: Random) -> bool:
-        """Tell whether `data` would pass as it is and at once. If so it has, and `feed` is not told of it; if not,
-        nothing has changed."""
-        return False
+    def glance(self, chance: Random) -> Glance | None:
+        """Return what tells at a glance whether a piece would pass, where no count says so; None where nothing can.
+
+        Asked once for a connection; what is returned is asked of every piece.
+        """
+        return None
 
     def end(self, now: float, chance: Random) -> Steps:
         """Return what becomes of the end of the stream."""

@@ -12,12 +12,41 @@ from http import HTTPStatus
 from random import Random
 
 from sockwright.config import duration_text
-from sockwright.faults.fault import END, FIRED, PASS, SPEECH, Fault, Kind, Maker, Parameter, Parts, Step, Steps, never
-from sockwright.faults.messages import BODY, DONE, HEAD, MOST_SEEN, RAW, Messages, length_behind, whole_request
+from sockwright.faults.dice import Dice
+from sockwright.faults.fault import (
+    END,
+    FIRED,
+    FOR_EVER,
+    PASS,
+    SPEECH,
+    Fault,
+    Glance,
+    Kind,
+    Maker,
+    Parameter,
+    Parts,
+    Step,
+    Steps,
+    never,
+)
+from sockwright.faults.messages import (
+    BODY,
+    DONE,
+    HEAD,
+    RAW,
+    Messages,
+    is_whole_response,
+    known_requests,
+    known_responses,
+    whole_request,
+)
 from sockwright.faults.reading import a_duration, a_share, a_size, count, duration, needed, share
 
 # Between two lines of a head that comes slowly (seconds).
 SLOW_LINE = 1.0
+
+# Methods whose responses have no body, whatever their heads say.
+BODILESS = frozenset({b"HEAD", b"CONNECT"})
 
 _LENGTH = re.compile(rb"^(content-length[ \t]*:[ \t]*)([0-9]+)", re.IGNORECASE | re.MULTILINE)
 _FRAMING = re.compile(rb"^(?:content-length|transfer-encoding)[ \t]*:.*\n", re.IGNORECASE | re.MULTILINE)
@@ -26,55 +55,56 @@ _FRAMING = re.compile(rb"^(?:content-length|transfer-encoding)[ \t]*:.*\n", re.I
 class Requests(Fault):
     """To the server: listens for the methods, since a response to HEAD has no body."""
 
-    glances = True
-
     def __init__(self, methods: deque[bytes]) -> None:
         self._methods = methods
         self._messages = Messages(methods, is_response=False)
 
-    def glance(self, data: bytes, chance: Random) -> bool:
-        if len(data) > MOST_SEEN or not self._messages.is_between:
-            return False
-        method = whole_request(data)
-        if method is None:
-            return False
-        self._methods.append(method)
-        return True
+    def glance(self, chance: Random) -> Glance:
+        def hears(data: bytes) -> bool:
+            self.hear(data)
+            return True
+
+        return hears
 
     def feed(self, data: bytes, now: float, chance: Random) -> Steps:
+        self.hear(data)
+        return ((PASS, data, now),)
+
+    def hear(self, data: bytes) -> None:
+        method = known_requests.get(data) or whole_request(data)
+        if method is not None and self._messages.is_between:
+            self._methods.append(method)
+            return
         for _ in self._messages.feed(data):
             pass
-        return ((PASS, data, now),)
 
 
 class Responses(Fault):
     """To the client: takes responses apart; subclasses bend those that the dice choose."""
 
-    glances = True
-
-    def __init__(self, methods: deque[bytes], share: float) -> None:
-        self._share = share
+    def __init__(self, methods: deque[bytes], dice: Dice) -> None:
+        self.dice: Dice = dice
         self._methods = methods
         self._messages = Messages(methods, is_response=True)
         self._hit = False
-        self._fallen: bool | None = None  # how the dice fell for the response that comes next, where they did
-        self._number = 0
 
-    def glance(self, data: bytes, chance: Random) -> bool:
-        methods = self._methods
-        if len(methods) != 1 or methods[0] in (b"HEAD", b"CONNECT") or not self._messages.is_between:
-            return False
-        end = data.find(b"\r\n\r\n") + 4
-        if not 4 <= end <= MOST_SEEN or length_behind(data[:end]) != len(data) - end:
-            return False
-        if self._fallen is None:
-            self._fallen = self.chosen(chance)
-        if self._fallen:
-            return False
-        self._fallen = None
-        self._number += 1
-        methods.popleft()
-        return True
+    def glance(self, chance: Random) -> Glance:
+        messages, methods, dice = self._messages, self._methods, self.dice
+
+        def is_one_response_spared(data: bytes) -> bool:
+            if len(methods) != 1 or methods[0] in BODILESS or not messages.is_between:
+                return False
+            if data not in known_responses and not is_whole_response(data):
+                return False
+            if dice.left:  # what `spares` does, without the call
+                dice.left -= 1
+                dice.count += 1
+            elif not dice.spares(chance):
+                return False
+            methods.popleft()
+            return True
+
+        return is_one_response_spared
 
     def feed(self, data: bytes, now: float, chance: Random) -> Steps:
         steps: list[Step] = []
@@ -82,9 +112,7 @@ class Responses(Fault):
             if kind == HEAD:
                 self._hit = False
                 if not part.startswith((b"HTTP/1.1 1", b"HTTP/1.0 1")):
-                    self._number += 1
-                    self._hit = self.chosen(chance) if self._fallen is None else self._fallen
-                    self._fallen = None
+                    self._hit = self.dice.hit(chance)
                 if self._hit:
                     steps += self.head(part, now)
                     continue
@@ -107,10 +135,6 @@ class Responses(Fault):
         """Return when what follows may go."""
         return now
 
-    def chosen(self, chance: Random) -> bool:
-        """Tell whether this response shall be bent."""
-        return self._share >= 1 or chance.random() < self._share
-
     def head(self, head: bytes, now: float) -> Steps:
         """Return what becomes of the head of a response that was chosen."""
         raise NotImplementedError
@@ -127,8 +151,8 @@ class Status(Responses):
     out  503 sorry       status=503:20%
     """
 
-    def __init__(self, methods: deque[bytes], share: float, code: int) -> None:
-        super().__init__(methods, share)
+    def __init__(self, methods: deque[bytes], dice: Dice, code: int) -> None:
+        super().__init__(methods, dice)
         self._code = code
 
     def head(self, head: bytes, now: float) -> Steps:
@@ -141,7 +165,7 @@ class Status(Responses):
         retry = "Retry-After: 1\r\n" if self._code in (429, 503) else ""
         made = f"HTTP/1.1 {self._code} {reason}\r\n{fields}{retry}\r\n".encode()
         was = head[9:12].decode("latin-1")
-        why = f"response {self._number}: status {was} became {self._code}"
+        why = f"response {self.dice.count}: status {was} became {self._code}"
         return ((FIRED, why, now), (PASS, made if self._messages.method == b"HEAD" else made + body, now))
 
     def body(self, part: bytes, now: float) -> Steps:
@@ -155,15 +179,24 @@ class FailFirst(Status):
     out  503 503 200     fail-first=2
     """
 
-    def __init__(self, methods: deque[bytes], left: list[int]) -> None:
-        super().__init__(methods, 1.0, 503)
-        self._left = left
+    def __init__(self, methods: deque[bytes], dice: First) -> None:
+        super().__init__(methods, dice, 503)
 
-    def chosen(self, chance: Random) -> bool:
-        if self._left[0] <= 0:
-            return False
-        self._left[0] -= 1
-        return True
+
+class First(Dice):
+    """Hit the first ones of all, over all connections: `to_hit` is shared by these."""
+
+    __slots__ = ("_to_hit",)
+
+    def __init__(self, to_hit: list[int]) -> None:
+        super().__init__(1.0)
+        self._to_hit = to_hit
+
+    def throw(self, chance: Random) -> int:
+        if self._to_hit[0] <= 0:
+            return FOR_EVER
+        self._to_hit[0] -= 1
+        return 0
 
 
 class Length(Responses):
@@ -173,8 +206,8 @@ class Length(Responses):
     out  length 15, hello    length=+10
     """
 
-    def __init__(self, methods: deque[bytes], share: float, change: int) -> None:
-        super().__init__(methods, share)
+    def __init__(self, methods: deque[bytes], dice: Dice, change: int) -> None:
+        super().__init__(methods, dice)
         self._change = change
 
     def head(self, head: bytes, now: float) -> Steps:
@@ -184,7 +217,7 @@ class Length(Responses):
         was = int(found[2])
         told = max(0, was + self._change)
         changed = head[: found.start(2)] + str(told).encode() + head[found.end(2) :]
-        return ((FIRED, f"response {self._number}: Content-Length {was} became {told}", now), (PASS, changed, now))
+        return ((FIRED, f"response {self.dice.count}: Content-Length {was} became {told}", now), (PASS, changed, now))
 
 
 class CutBody(Responses):
@@ -194,8 +227,8 @@ class CutBody(Responses):
     out  head, he|       cut-body=2
     """
 
-    def __init__(self, methods: deque[bytes], share: float, after: int) -> None:
-        super().__init__(methods, share)
+    def __init__(self, methods: deque[bytes], dice: Dice, after: int) -> None:
+        super().__init__(methods, dice)
         self._after = self._left = after
         self._over = False
 
@@ -213,7 +246,7 @@ class CutBody(Responses):
 
     def _last(self, now: float) -> tuple[Step, ...]:
         self._over = True
-        why = f"response {self._number}: FIN behind {self._after} bytes of its body"
+        why = f"response {self.dice.count}: FIN behind {self._after} bytes of its body"
         return ((FIRED, why, now), (END, True, now))
 
 
@@ -224,15 +257,15 @@ class BadChunk(Responses):
     out  head, zz\\r\\n hello    bad-chunk
     """
 
-    def __init__(self, methods: deque[bytes], share: float) -> None:
-        super().__init__(methods, share)
+    def __init__(self, methods: deque[bytes], dice: Dice) -> None:
+        super().__init__(methods, dice)
         self._begun = False
 
     def head(self, head: bytes, now: float) -> Steps:
         self._begun = False
         kept = _FRAMING.sub(b"", head).rstrip(b"\r\n")
         changed = kept + b"\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"
-        return ((FIRED, f'response {self._number}: the first chunk\'s size became "zz"', now), (PASS, changed, now))
+        return ((FIRED, f'response {self.dice.count}: the first chunk\'s size became "zz"', now), (PASS, changed, now))
 
 
 class SlowHeaders(Responses):
@@ -244,14 +277,16 @@ class SlowHeaders(Responses):
 
     room = 1 << 20
 
-    def __init__(self, methods: deque[bytes], share: float, gap: float) -> None:
-        super().__init__(methods, share)
+    def __init__(self, methods: deque[bytes], dice: Dice, gap: float) -> None:
+        super().__init__(methods, dice)
         self._gap = gap
         self._until = 0.0
 
     def head(self, head: bytes, now: float) -> Steps:
         due = max(now, self._until)
-        steps: list[Step] = [(FIRED, f"response {self._number}: its head a line per {duration_text(self._gap)}", now)]
+        steps: list[Step] = [
+            (FIRED, f"response {self.dice.count}: its head a line per {duration_text(self._gap)}", now)
+        ]
         for line in head.splitlines(keepends=True):
             steps.append((PASS, line, due))
             due += self._gap
@@ -286,36 +321,36 @@ def _status(text: str) -> Maker:
     code, part = _with_share(needed(text, "status=503:20%"))
     if not (code.isascii() and code.isdecimal()) or not 200 <= int(code) <= 599:
         raise ValueError(f"{code!r} is not a status code from 200 to 599")
-    return _pair(lambda methods: Status(methods, part, int(code)), part)
+    return _pair(lambda methods: Status(methods, Dice(part), int(code)), part)
 
 
 def _fail_first(text: str) -> Maker:
-    left = [count(needed(text, "fail-first=2"), 1)]
-    return _pair(lambda methods: FailFirst(methods, left))
+    to_hit = [count(needed(text, "fail-first=2"), 1)]
+    return _pair(lambda methods: FailFirst(methods, First(to_hit)))
 
 
 def _length(text: str) -> Maker:
     change, part = _with_share(needed(text, "length=+10"))
     if not re.fullmatch(r"[+-][0-9]{1,15}", change):
         raise ValueError(f"{change!r} is not a change; write it like length=+10 or length=-3")
-    return _pair(lambda methods: Length(methods, part, int(change)), part)
+    return _pair(lambda methods: Length(methods, Dice(part), int(change)), part)
 
 
 def _cut_body(text: str) -> Maker:
     after, part = _with_share(needed(text, "cut-body=10"))
     place = count(after)
-    return _pair(lambda methods: CutBody(methods, part, place), part)
+    return _pair(lambda methods: CutBody(methods, Dice(part), place), part)
 
 
 def _bad_chunk(text: str) -> Maker:
     part = share(text.lstrip(":")) if text else 1.0
-    return _pair(lambda methods: BadChunk(methods, part), part)
+    return _pair(lambda methods: BadChunk(methods, Dice(part)), part)
 
 
 def _slow_headers(text: str) -> Maker:
     gap, part = _with_share(text)
     seconds = duration(gap) if gap else SLOW_LINE
-    return _pair(lambda methods: SlowHeaders(methods, part, seconds), part)
+    return _pair(lambda methods: SlowHeaders(methods, Dice(part), seconds), part)
 
 
 _HTTP = ("http", "xmlrpc")

@@ -9,12 +9,15 @@ import re
 from collections import deque
 from collections.abc import Iterator
 from functools import lru_cache
+from typing import TypeVar
 
 # Bytes of a head; what is longer is not taken apart any more.
 LONGEST_HEAD = 64 * 1024
 # Bytes of what is remembered whole, and how many of such: clients and servers repeat themselves.
 MOST_SEEN = 4096
 SEEN = 512
+
+T = TypeVar("T")
 
 HEAD, BODY, DONE, RAW = range(4)
 Piece = tuple[int, bytes]
@@ -33,6 +36,8 @@ class Messages:
     since a response to HEAD has no body (RFC 9112, 6.3).
     """
 
+    __slots__ = ("_buffer", "_is_response", "_left", "_methods", "_state", "is_between", "method")
+
     def __init__(self, methods: deque[bytes], is_response: bool) -> None:
         self._methods = methods
         self._is_response = is_response
@@ -40,20 +45,18 @@ class Messages:
         self._buffer = b""
         self._left = 0  # bytes of the body, or of a chunk with its end of line
         self._state = "head"  # head, length, close, chunk, chunk-data, trailer, raw
+        self.is_between = True  # the next thing to come is the beginning of a message
 
     def feed(self, data: bytes) -> Iterator[Piece]:
         """Yield what `data` completes."""
         self._buffer += data
+        self.is_between = False
         while self._buffer:
             before = len(self._buffer), self._state
             yield from getattr(self, "_" + self._state.replace("-", "_"))()
             if (len(self._buffer), self._state) == before:
                 return
-
-    @property
-    def is_between(self) -> bool:
-        """Tell whether the next thing to come is the beginning of a message."""
-        return not self._buffer and self._state == "head"
+        self.is_between = self._state == "head"
 
     def rest(self) -> bytes:
         """Return what was held back: the beginning of a head that never ended."""
@@ -158,22 +161,45 @@ class Messages:
             yield (DONE, b"")
 
 
-@lru_cache(SEEN)
+# Clients and servers repeat themselves: the methods of whole requests that came before, and whole responses.
+known_requests: dict[bytes, bytes] = {}
+known_responses: dict[bytes, bool] = {}
+
+
 def whole_request(data: bytes) -> bytes | None:
     """Return the method of the one whole request that `data` is, None for anything else."""
-    methods: deque[bytes] = deque()
-    pieces = list(Messages(methods, is_response=False).feed(data))
-    return methods[0] if len(methods) == 1 and pieces[-1][0] == DONE and _sum(pieces) == len(data) else None
+    method = known_requests.get(data)
+    if method is None and len(data) <= MOST_SEEN:
+        methods: deque[bytes] = deque()
+        pieces = list(Messages(methods, is_response=False).feed(data))
+        if len(methods) == 1 and pieces[-1][0] == DONE and sum(len(part) for _, part in pieces) == len(data):
+            method = methods[0]
+            _remember(known_requests, data, method)
+    return method
+
+
+def is_whole_response(data: bytes) -> bool:
+    """Tell whether `data` is one whole response to GET, and says plainly how long it is."""
+    if data in known_responses:
+        return True
+    end = data.find(b"\r\n\r\n") + 4
+    if not 4 <= end <= MOST_SEEN or _length_behind(data[:end]) != len(data) - end:
+        return False
+    if len(data) <= MOST_SEEN:
+        _remember(known_responses, data, True)
+    return True
+
+
+def _remember(known: dict[bytes, T], data: bytes, what: T) -> None:
+    if len(known) >= SEEN:
+        known.clear()
+    known[data] = what
 
 
 @lru_cache(SEEN)
-def length_behind(head: bytes) -> int | None:
+def _length_behind(head: bytes) -> int | None:
     """Return the bytes that follow the head of a response to GET, None where it does not say so plainly."""
     length = _LENGTH.search(head)
     status = _STATUS.match(head)
     plain = status is not None and status[1][:1] != b"1" and status[1] not in (b"204", b"304")
     return int(length[1]) if plain and length is not None and not _CHUNKED.search(head) else None
-
-
-def _sum(pieces: list[Piece]) -> int:
-    return sum(len(part) for _, part in pieces)

@@ -24,6 +24,7 @@ from sockwright.faults.fault import (
     AtTheDoor,
     Carrier,
     Fault,
+    Glance,
     Kind,
     Maker,
     Step,
@@ -82,9 +83,10 @@ def setting(
 
 
 class Row:
-    """The parts of one direction of one connection, one behind the other."""
+    """The parts of one direction of one connection, one behind the other. `dice` and `hear` are those of a part that
+    stands alone."""
 
-    __slots__ = ("_others", "_parts", "_seer", "calm", "glances", "room")
+    __slots__ = ("_parts", "calm", "dice", "glance", "hear", "room")
 
     def __init__(self, parts: Sequence[tuple[str, Fault, Random]]) -> None:
         self._parts = parts
@@ -96,11 +98,10 @@ class Row:
         else:
             self.room = max(rooms, default=ROOM)
         self.calm = self._calm()
-        # Of several that would have to look at a piece, one may say no when another has taken note of it already.
-        seers = [(part, chance) for _, part, chance in parts if part.glances]
-        self.glances = len(seers) == 1
-        self._seer = seers[0] if self.glances else None
-        self._others = [part for _, part, _ in parts if not part.glances]
+        alone = parts[0][1] if len(parts) == 1 else None
+        self.dice = None if alone is None else alone.dice
+        self.hear = None if alone is None else alone.hear
+        self.glance = self._glance()  # tells whether a piece would pass as it is and at once, where one can tell that
 
     def _calm(self) -> int:
         return min((part.calm for _, part, _ in self._parts), default=FOR_EVER)
@@ -111,20 +112,22 @@ class Row:
             part.skip(count)
         self.calm -= count
 
-    def glance(self, data: bytes) -> bool:
-        """Tell whether `data` would pass as it is and at once; if so it has."""
-        if self._seer is None:
-            return False
-        size = len(data)
-        for other in self._others:
-            if other.calm < size:
+    def _glance(self) -> Glance | None:
+        looks = [(part, glance) for _, part, chance in self._parts if (glance := part.glance(chance)) is not None]
+        if len(looks) != 1:  # of several, one may say no when another has taken note of the piece already
+            return None
+        looking, glance = looks[0]
+        others = [part for _, part, _ in self._parts if part is not looking]
+
+        def among_others(data: bytes) -> bool:
+            size = len(data)
+            if any(other.calm < size for other in others) or not glance(data):
                 return False
-        part, chance = self._seer
-        if not part.glance(data, chance):
-            return False
-        for other in self._others:
-            other.skip(size)
-        return True
+            for other in others:
+                other.skip(size)
+            return True
+
+        return among_others if others else glance
 
     def feed(self, data: bytes, now: float) -> list[Step]:
         """Return what becomes of `data`. (FIRED, (name, why), time) says which part did what."""

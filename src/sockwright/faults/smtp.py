@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from sockwright.config import duration_text
+from sockwright.faults.dice import Dice
 from sockwright.faults.fault import (
     END,
     FIRED,
@@ -20,6 +21,7 @@ from sockwright.faults.fault import (
     PASS,
     SPEECH,
     Fault,
+    Glance,
     Kind,
     Maker,
     Parameter,
@@ -29,6 +31,8 @@ from sockwright.faults.fault import (
     never,
 )
 from sockwright.faults.reading import a_duration, a_share, duration, needed, share
+from sockwright.wire.smtp import END as CONTENT_END
+from sockwright.wire.smtp import Content
 
 STAGES = ("connect", "helo", "mail", "rcpt", "data", "message")
 # Bytes of a line; what is longer is passed on without being understood.
@@ -38,7 +42,19 @@ REMEMBERED = 10_000
 # How long an unknown pair is put off (seconds).
 PUT_OFF = 10.0
 
-_STAGE_OF = {b"HELO": "helo", b"EHLO": "helo", b"LHLO": "helo", b"MAIL": "mail", b"RCPT": "rcpt", b"DATA": "data"}
+TLS_STAGE = "star"  # STARTTLS
+
+_STAGE_OF = {
+    b"HELO": "helo",
+    b"EHLO": "helo",
+    b"LHLO": "helo",
+    b"MAIL": "mail",
+    b"RCPT": "rcpt",
+    b"DATA": "data",
+    b"RSET": "rset",
+    b"NOOP": "noop",
+    b"QUIT": "quit",
+}
 _ADDRESS = re.compile(rb":\s*<?([^>\s]*)", re.IGNORECASE)
 
 
@@ -48,9 +64,8 @@ class Dialogue:
 
     # The replies still to come: stage, and what shall stand in their place.
     owed: deque[tuple[str, bytes | None]] = field(default_factory=lambda: deque([("connect", None)]))
-    is_content: bool = False  # the client sends a message
+    content: Content | None = None  # while the client sends a message: where it ends
     is_opaque: bool = False  # under TLS nothing can be read
-    sender: bytes = b""
 
 
 class Commands(Fault):
@@ -60,28 +75,57 @@ class Commands(Fault):
         self.dialogue = dialogue
         self._line = b""
 
+    def glance(self, chance: Random) -> Glance:
+        dialogue, owe = self.dialogue, self.dialogue.owed.append
+
+        def is_spared(data: bytes) -> bool:
+            if self._line or dialogue.is_opaque:
+                return False
+            content = dialogue.content
+            if content is None:
+                stage = _STAGE_OF.get(data[:4].upper())
+                if stage is None or data.find(b"\n") != len(data) - 1 or not self.spares(stage, data, chance):
+                    return False
+                owe((stage, None))
+                return True
+            if data[:1] in b"\r\n.":  # the rest of the end, it may be
+                return False
+            end = data.find(CONTENT_END)
+            if end >= 0:
+                if end + len(CONTENT_END) != len(data) or not self.spares("message", data, chance):
+                    return False
+                dialogue.content = None
+                owe(("message", None))
+            else:
+                content.feed(data)
+            return True
+
+        return is_spared
+
     def feed(self, data: bytes, now: float, chance: Random) -> Steps:
-        if self.dialogue.is_opaque:
+        dialogue = self.dialogue
+        if dialogue.is_opaque:
             return ((PASS, data, now),)
         steps: list[Step] = []
         out: list[bytes] = []
+        if dialogue.content is not None:
+            rest = dialogue.content.feed(data)
+            if rest is None:
+                return ((PASS, data, now),)
+            dialogue.content = None
+            dialogue.owed.append(("message", self.refusal("message", b"the message", now, chance, steps)))
+            out.append(data[: len(data) - len(rest)])
+            data = rest
         self._line += data
         while self._line:
             line, newline, rest = self._line.partition(b"\n")
             if not newline:
-                if len(line) > LONGEST_LINE or self.dialogue.is_content:
+                if len(line) > LONGEST_LINE:
                     out.append(line)
                     self._line = b""
                 break
             self._line = rest
-            line += newline
-            if self.dialogue.is_content:
-                if line == b".\r\n":
-                    self.dialogue.is_content = False
-                    self.dialogue.owed.append(("message", self.refusal("message", line, now, chance, steps)))
-                out.append(line)
-            else:
-                out.append(self._command(line, now, chance, steps))
+            out.append(self._command(line + newline, now, chance, steps))
         if said := b"".join(out):
             steps.append((PASS, said, now))
         return steps
@@ -89,8 +133,6 @@ class Commands(Fault):
     def _command(self, line: bytes, now: float, chance: Random, steps: list[Step]) -> bytes:
         verb = line[:4].upper()
         stage = _STAGE_OF.get(verb, verb.decode("latin-1").strip().lower())
-        if verb == b"MAIL" and (found := _ADDRESS.search(line)):
-            self.dialogue.sender = found[1].lower()
         refusal = self.refusal(stage, line, now, chance, steps)
         self.dialogue.owed.append((stage, refusal))
         return line if refusal is None else b"NOOP\r\n"
@@ -103,6 +145,10 @@ class Commands(Fault):
         """Return the reply with which this is refused, None where it is not."""
         return None
 
+    def spares(self, stage: str, line: bytes, chance: Random) -> bool:
+        """Tell whether nothing happens at this stage; if so it counts as gone, if not nothing has changed."""
+        return True
+
 
 class Replies(Fault):
     """To the client: puts the refusals in the place of the server's replies."""
@@ -110,7 +156,22 @@ class Replies(Fault):
     def __init__(self, dialogue: Dialogue) -> None:
         self.dialogue = dialogue
         self._line = b""
-        self._replaced = False
+
+    def glance(self, chance: Random) -> Glance:
+        dialogue, owed = self.dialogue, self.dialogue.owed
+
+        def is_own_reply(data: bytes) -> bool:
+            if not owed or self._line or data[3:4] == b"-" or data.find(b"\n") != len(data) - 1:
+                return False
+            stage, refusal = owed[0]
+            if refusal is not None or stage == TLS_STAGE or dialogue.is_opaque:
+                return False
+            owed.popleft()
+            if stage == "data" and data.startswith(b"354"):
+                dialogue.content = Content(0)
+            return True
+
+        return is_own_reply
 
     def feed(self, data: bytes, now: float, chance: Random) -> Steps:
         dialogue = self.dialogue
@@ -128,23 +189,17 @@ class Replies(Fault):
                 break
             self._line = rest
             stage, refusal = dialogue.owed[0] if dialogue.owed else ("", None)
-            if stage == "connect" and refusal is None and not self._replaced:
-                refusal = self.at_banner(now, chance, steps)
-                if refusal is not None and dialogue.owed:
-                    dialogue.owed[0] = (stage, refusal)
-            self._replaced = True
             is_last = line[3:4] != b"-"
             if refusal is None:
                 out.append(line + newline)
             elif is_last:
                 out.append(refusal)
             if is_last:
-                self._replaced = False
                 if dialogue.owed:
                     dialogue.owed.popleft()
                 if stage == "data" and refusal is None and line.startswith(b"354"):
-                    dialogue.is_content = True
-                elif stage == "star" and line.startswith(b"220"):
+                    dialogue.content = Content(0)
+                elif stage == TLS_STAGE and line.startswith(b"220"):
                     dialogue.is_opaque = True
                     out.append(self._line)
                     self._line = b""
@@ -156,10 +211,6 @@ class Replies(Fault):
         last: Step = (END, False, now)
         return ((PASS, self._line, now), last) if self._line else (last,)
 
-    def at_banner(self, now: float, chance: Random, steps: list[Step]) -> bytes | None:
-        """Return what is said in place of the banner, None for the banner itself."""
-        return None
-
 
 class Rejecting(Commands):
     """At one stage the server says no, with this code and probability.
@@ -168,32 +219,50 @@ class Rejecting(Commands):
     out  NOOP           550 no    reject=rcpt:550
     """
 
-    def __init__(self, dialogue: Dialogue, stage: str, code: int, share: float) -> None:
+    def __init__(self, dialogue: Dialogue, stage: str, code: int, dice: Dice) -> None:
         super().__init__(dialogue)
         self._stage = stage
         self._code = code
-        self._share = share
+        self._dice = dice
+
+    def spares(self, stage: str, line: bytes, chance: Random) -> bool:
+        return stage != self._stage or self._dice.spares(chance)
 
     def refusal(self, stage: str, line: bytes, now: float, chance: Random, steps: list[Step]) -> bytes | None:
-        if stage != self._stage or (self._share < 1 and chance.random() >= self._share):
+        if stage != self._stage or not self._dice.hit(chance):
             return None
         steps.append((FIRED, f"{line.strip().decode('utf-8', 'replace')[:80]!r} rejected with {self._code}", now))
         return _no(self._code)
 
 
-class RejectingBanner(Replies):
-    """`reject=connect:554`: the banner is the refusal."""
+class RejectingBanner(Fault):
+    """`reject=connect:554`: the banner, one reply of the server's, is the refusal."""
 
-    def __init__(self, dialogue: Dialogue, code: int, share: float) -> None:
-        super().__init__(dialogue)
+    def __init__(self, code: int, share: float) -> None:
         self._code = code
         self._share = share
+        self._line = b""
+        self._is_chosen: bool | None = None
 
-    def at_banner(self, now: float, chance: Random, steps: list[Step]) -> bytes | None:
-        if self._share < 1 and chance.random() >= self._share:
-            return None
-        steps.append((FIRED, f"the banner became {self._code}", now))
-        return _no(self._code)
+    def feed(self, data: bytes, now: float, chance: Random) -> Steps:
+        if self.calm:
+            return ((PASS, data, now),)
+        if self._is_chosen is None:
+            self._is_chosen = self._share >= 1 or chance.random() < self._share
+        if not self._is_chosen:
+            self.calm = FOR_EVER
+            return ((PASS, data, now),)
+        self._line += data
+        while True:
+            line, newline, rest = self._line.partition(b"\n")
+            if not newline and len(line) <= LONGEST_LINE:
+                return ()
+            self._line = rest
+            if line[3:4] != b"-":
+                break
+        self.calm = FOR_EVER
+        fired: Step = (FIRED, f"the banner became {self._code}", now)
+        return (fired, (PASS, _no(self._code) + rest, now))
 
 
 class Greylisting(Commands):
@@ -207,12 +276,18 @@ class Greylisting(Commands):
         super().__init__(dialogue)
         self._wait = wait
         self._seen = seen
+        self._sender = b""
+
+    def spares(self, stage: str, line: bytes, chance: Random) -> bool:
+        return stage not in ("mail", "rcpt")
 
     def refusal(self, stage: str, line: bytes, now: float, chance: Random, steps: list[Step]) -> bytes | None:
+        if stage == "mail" and (sender := _ADDRESS.search(line)):
+            self._sender = sender[1].lower()
         if stage != "rcpt":
             return None
         found = _ADDRESS.search(line)
-        pair = (self.dialogue.sender, found[1].lower() if found else b"")
+        pair = (self._sender, found[1].lower() if found else b"")
         while len(self._seen) >= REMEMBERED:
             del self._seen[next(iter(self._seen))]
         since = self._seen.setdefault(pair, now)
@@ -266,10 +341,16 @@ class DropAt(Commands):
         steps = list(super().feed(data, now, chance))
         return [*steps, (END, True, now)] if self._over else steps
 
+    def _is_verb(self, line: bytes) -> bool:
+        return line[: len(self._verb)].upper().decode("latin-1") == self._verb
+
+    def spares(self, stage: str, line: bytes, chance: Random) -> bool:
+        return stage == "message" or not self._is_verb(line)
+
     def _command(self, line: bytes, now: float, chance: Random, steps: list[Step]) -> bytes:
         if self._over:
             return b""
-        if line[: len(self._verb)].upper().decode("latin-1") == self._verb:
+        if self._is_verb(line):
             self._over = True
             steps.append((FIRED, f"FIN at {self._verb}", now))
             return b""
@@ -296,10 +377,10 @@ def _reject(text: str) -> Maker:
         return never
 
     def parts(up: bool, down: bool) -> Parts:
-        dialogue = Dialogue()
         if stage == "connect":
-            return Commands(dialogue), RejectingBanner(dialogue, int(number), chance)
-        return Rejecting(dialogue, stage, int(number), chance), Replies(dialogue)
+            return None, RejectingBanner(int(number), chance)
+        dialogue = Dialogue()
+        return Rejecting(dialogue, stage, int(number), Dice(chance)), Replies(dialogue)
 
     return parts
 

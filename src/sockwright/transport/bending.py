@@ -31,8 +31,11 @@ class Bending:
     def stand(self, up: Row | None, down: Row | None) -> None:
         """Put these faults in the way, in the place of those that stand there."""
         stream = self._stream
+        stream.hear = None
         if stream.inbound is not None:
             stream.inbound.change(up)
+        elif up is not None and up.hear is not None:
+            stream.hear = up.hear
         elif up is not None:
             ends = (self._deliver, self._deliver_end, self._break, self._fired("to server"), self._paced)
             stream.inbound = Pipe(up, Outlet(*ends, self._inbound_healed))

@@ -4,8 +4,10 @@ One per direction of a connection with faults, a deque and at most one timer eac
 three requests 10 ms apart under 200 ms latency come out 200, 210 and 220 ms later.
 
 `calm` is how many bytes may go past the pipe: as long as nothing waits in it and the faults say that they would do
-nothing to so many, whoever carries them counts them down (`passes`) and leaves the pipe alone. Faults that must follow
-what is said look at each piece instead. So a fault that is set and does not fire leaves a connection on its hot path.
+nothing to so many, whoever carries them counts them down and leaves the pipe alone. Faults that must follow what is
+said look at each piece instead: `glance`, where there is one. `passes` is both. Who knows that a whole answer goes out
+to a whole message may ask the `dice` instead. So a fault that is set and does not fire leaves a connection on its hot
+path.
 """
 
 from __future__ import annotations
@@ -17,7 +19,8 @@ from math import ceil
 from time import time
 from typing import NamedTuple
 
-from sockwright.faults.fault import FIRED, FOR_EVER, PASS, RESET
+from sockwright.faults.dice import Dice
+from sockwright.faults.fault import FIRED, FOR_EVER, PASS, RESET, Glance
 from sockwright.faults.plan import Row
 
 # What is due within this time goes now: timers are no finer (seconds).
@@ -44,7 +47,6 @@ class Pipe:
 
     __slots__ = (
         "_closed",
-        "_glance",
         "_granted",
         "_healing",
         "_held",
@@ -56,9 +58,10 @@ class Pipe:
         "_row",
         "_size",
         "_timer",
-        "_was_seen",
         "calm",
+        "dice",
         "full",
+        "glance",
     )
 
     def __init__(self, row: Row, out: Outlet) -> None:
@@ -74,8 +77,8 @@ class Pipe:
         self._healing = False
         self._closed = False
         self._records = 0
-        self._glance: Callable[[bytes], bool] | None = None
-        self._was_seen = False  # a piece was looked at and went past since the row was last told
+        self.glance: Glance | None = None
+        self.dice: Dice | None = None
         self.full = False
         self._grant()
 
@@ -85,10 +88,7 @@ class Pipe:
         if calm >= 0:
             self.calm = calm
             return True
-        if self._glance is None or not self._glance(data):
-            return False
-        self._was_seen = True
-        return True
+        return self.glance is not None and self.glance(data)
 
     def passes_unseen(self, size: int) -> bool:
         """The same for bytes that nobody can look at now: a file's."""
@@ -100,8 +100,8 @@ class Pipe:
 
     @property
     def was_passed(self) -> bool:
-        """Tell whether bytes went past since a piece or an end came in last."""
-        return self._was_seen or self.calm != self._granted
+        """Tell whether bytes may have gone past since a piece or an end came in last."""
+        return self.glance is not None or self.calm != self._granted
 
     def feed(self, data: bytes, now: float) -> None:
         """Take `data`, which was read at `now`."""
@@ -157,18 +157,18 @@ class Pipe:
         if passed and self._row is not None:
             self._row.skip(passed)
         self.calm = self._granted = 0
-        self._glance = None
-        self._was_seen = False
+        self.glance = self.dice = None
 
     def _grant(self) -> None:
         """Say anew how much may go past: nothing overtakes what waits."""
         row = self._row
         if self._queue or self._closed:
             self.calm = self._granted = 0
-            self._glance = None
+            self.glance = self.dice = None
         else:
             self.calm = self._granted = FOR_EVER if row is None else row.calm
-            self._glance = row.glance if row is not None and row.glances else None
+            if row is not None:
+                self.glance, self.dice = row.glance, row.dice
 
     def _put(self, what: int, given: object, at: float) -> None:
         if what == FIRED:

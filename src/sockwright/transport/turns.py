@@ -16,7 +16,6 @@ from sockwright.binding import failure
 from sockwright.journal.records import EXCHANGED
 
 if TYPE_CHECKING:
-    from sockwright.transport.pipe import Pipe
     from sockwright.transport.streams import Stream
 
 
@@ -72,8 +71,20 @@ class Turn:
                 calm = outbound.calm - size_sent
                 if calm >= 0:  # what `passes` does, without the call
                     outbound.calm = calm
-                elif self._is_fed(stream, outbound, data, answer, now):
-                    continue
+                elif (dice := outbound.dice) is not None and dice.left:  # one whole answer to one whole message
+                    dice.left -= 1
+                    dice.count += 1
+                else:
+                    try:
+                        if stream.hear is not None:
+                            stream.hear(data)
+                        if not outbound.passes(answer):
+                            stream.count_received(data, now)
+                            outbound.feed(answer, now)
+                            continue
+                    except Exception as wrong:  # noqa: BLE001 - a fault may be somebody else's code
+                        self._broken(stream, wrong)
+                        continue
             stream.last = now
             stream.received += size
             stream.sent += size_sent
@@ -101,17 +112,6 @@ class Turn:
             for write, data in writes:
                 write(data)
             del writes[:]
-
-    def _is_fed(self, stream: Stream, outbound: Pipe, data: bytes, answer: bytes, now: float) -> bool:
-        """Tell whether a fault had a say in `answer`; then it has gone the long way."""
-        try:
-            if outbound.passes(answer):
-                return False
-            stream.count_received(data, now)
-            outbound.feed(answer, now)
-        except Exception as wrong:  # noqa: BLE001 - a fault may be somebody else's code
-            self._broken(stream, wrong)
-        return True
 
     def _broken(self, stream: Stream, wrong: BaseException) -> None:
         """A mistake of ours: end this connection, and go on with the others."""

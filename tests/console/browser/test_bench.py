@@ -96,6 +96,21 @@ def test_a_fault_is_set_with_the_form_and_healed(bench: Bench, visit: Visit) -> 
     assert not place.locator(".place-faults").is_visible()
 
 
+def test_a_network_is_put_in_the_way_with_the_form(bench: Bench, visit: Visit) -> None:
+    page = visit(bench).open("/")
+    place = card(page, bench, "greet")
+    place.get_by_role("button", name="Break greet tcp").click()
+    form = page.get_by_role("dialog", name="Faults at greet")
+    form.get_by_label("What goes wrong").select_option("3g")
+    form.get_by_text("Figures: ").wait_for()
+    assert not form.get_by_label("Written as").is_visible()
+    form.get_by_role("button", name="Break it").click()
+    place.get_by_text("latency=150ms~40ms", exact=True).wait_for()
+    assert place.get_by_text("rate=768kbit/s · to the server").is_visible()
+    place.get_by_role("button", name="Heal", exact=True).click()
+    place.get_by_text("latency=150ms~40ms").first.wait_for(state="detached")
+
+
 def test_the_form_offers_what_makes_sense_there_and_says_what_is_wrong(bench: Bench, visit: Visit) -> None:
     visitor = visit(bench)
     visitor.allowed.append("the server responded with a status of 400")

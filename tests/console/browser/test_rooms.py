@@ -272,7 +272,10 @@ def test_an_http_call_is_taken_apart(bench: Bench, visit: Visit) -> None:
     page.get_by_role("button", name="Send").click()
     page.locator("#said code", has_text="X-Said").first.wait_for()
     page.get_by_role("tab", name="Anatomy").click()
-    page.locator(".parts-of .line", has_text="X-Said: here").first.wait_for()
+    page.locator(".message .line", has_text="X-Said: here").first.wait_for()
+    page.get_by_role("tab", name="Bytes").click()
+    page.locator("#said .hex i").first.hover()
+    page.get_by_text("byte 0: 0x").wait_for()
 
 
 def test_a_remote_method_is_called_with_typed_arguments(bench: Bench, visit: Visit) -> None:

@@ -1,10 +1,12 @@
 // Call: say something to any server of any scheme, and see the answer beside it.
 
 import { api, ApiError } from "./api.js";
+import { messages } from "./anatomy.js";
 import { openCompose } from "./compose.js";
 import { $, el, put } from "./dom.js";
 import { live } from "./feed.js";
 import { key } from "./keys.js";
+import { asHex, linked, MORE, unpacked } from "./octets.js";
 import { button, code, empty, field, pill, select, tabs } from "./parts.js";
 import { bytes, duration } from "./time.js";
 import { about, t } from "./words.js";
@@ -98,36 +100,26 @@ async function run() {
 }
 
 function show(told) {
-  const raw = Uint8Array.from(atob(told.base64 ?? ""), (sign) => sign.charCodeAt(0));
+  const raw = unpacked(told.base64 ?? "");
   const head = el("div", { class: "row" },
     pill(told.ok ? t("call.ok") : t("call.not_ok"), told.ok ? "good" : "bad"), pill(duration(told.seconds)), pill(bytes(raw.length)),
     told.connection ? el("a", { href: `/traffic/${told.connection}`, text: t("common.in_traffic", { id: told.connection }) }) : null);
   const error = told.error ? el("p", { class: "wrong", text: told.error.what }) : null;
   const entries = [
     ["text", t("call.text"), (panel) => panel.append(told.answer ? code(told.answer) : el("p", { class: "hint", text: t("call.nothing") }))],
-    told.anatomy ? ["anatomy", t("call.anatomy"), (panel) => panel.append(anatomy(told.anatomy.messages))] : null,
-    raw.length ? ["hex", t("call.bytes"), (panel) => panel.append(el("div", { class: "hexdump" }, code(hexdump(raw))))] : null,
+    told.anatomy ? ["anatomy", t("call.anatomy"), (panel) => put(panel, messages(told.anatomy))] : null,
+    raw.length ? ["hex", t("call.bytes"), (panel) => panel.append(asBytes(raw))] : null,
   ].filter(Boolean);
   const views = tabs(t("call.answer"), entries);
   put($("#said"), head, error, views.list, views.panels);
 }
 
-/** The messages line by line, each with its meaning. */
-function anatomy(messages) {
-  return el("div", { class: "parts-of" }, messages.map((message) =>
-    el("section", {}, el("h3", { text: message.side === "client" ? t("call.we_said") : t("call.they_said") }),
-      (message.lines ?? []).map((line) => el("div", { class: "line" }, el("span", { class: "mono", text: line.text }), line.meaning ? el("span", { class: "hint", text: line.meaning }) : null, line.wrong ? el("span", { class: "wrong", text: line.wrong }) : null)))));
-}
-
-/** Sixteen bytes a line: where they begin, the bytes, what of them can be read. */
-function hexdump(raw) {
-  const lines = [];
-  for (let at = 0; at < raw.length; at += 16) {
-    const row = [...raw.subarray(at, at + 16)];
-    const pairs = row.map((one) => one.toString(16).padStart(2, "0")).join(" ");
-    lines.push(`${at.toString(16).padStart(6, "0")}  ${pairs.padEnd(47)}  ${row.map((one) => (one > 31 && one < 127 ? String.fromCharCode(one) : ".")).join("")}`);
-  }
-  return lines.join("\n");
+/** The bytes as a hexdump; what the one is that is pointed at stands below. */
+function asBytes(raw) {
+  const told = el("p", { class: "hint", role: "status" });
+  const box = el("div", { class: "octets" }, asHex(raw.subarray(0, MORE)));
+  linked(box, raw, (words) => (told.textContent = words));
+  return el("div", {}, box, told, raw.length > MORE ? el("p", { class: "hint", text: t("octets.more", { size: bytes(raw.length - MORE) }) }) : null);
 }
 
 const form = $("#composer");

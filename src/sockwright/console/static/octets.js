@@ -63,7 +63,7 @@ export function asText(data) {
 
 /** A hexdump, `width` bytes a line. */
 export function asHex(data, width = 16) {
-  const box = el("div", { class: "hex piece-body", tabindex: "0", role: "group", "aria-label": t("traffic.hex") });
+  const box = el("div", { class: "hex piece-body", tabindex: "0", role: "group", "aria-label": t("octets.hex") });
   for (let at = 0; at < data.length; at += width) {
     const row = data.subarray(at, at + width);
     const bytes = el("span", {}, [...row].map((byte, place) => el("i", { class: place === 8 ? "half" : null, data: { at: at + place, size: 1 }, text: hex(byte) })));
@@ -76,8 +76,8 @@ export function asHex(data, width = 16) {
 /** What a byte is, in words: its place, its value, its name. */
 export function named(data, at) {
   const byte = data[at];
-  const what = byte < 32 ? CONTROLS[byte] : byte === 127 ? "DEL" : byte < 127 ? `“${String.fromCharCode(byte)}”` : t("traffic.of_utf8");
-  return t("traffic.byte", { at: number(at), hex: `0x${hex(byte).toUpperCase()}`, byte: String(byte), what });
+  const what = byte < 32 ? CONTROLS[byte] : byte === 127 ? "DEL" : byte < 127 ? `“${String.fromCharCode(byte)}”` : t("octets.of_utf8");
+  return t("octets.byte", { at: number(at), hex: `0x${hex(byte).toUpperCase()}`, byte: String(byte), what });
 }
 
 /**

@@ -71,9 +71,11 @@ export function field(words, control, hint = "") {
   return el("div", { class: "field" }, el("label", { for: control.id, text: words }), control, hint ? el("p", { class: "hint", id: `${control.id}-hint`, text: hint }) : null);
 }
 
-/** A select of `[value, words]` pairs. */
+/** A select of `[value, words]` pairs; where a value is a list of such pairs, they are a group of that name. */
 export function select(pairs, chosen = "", about = {}) {
-  return el("select", about, pairs.map(([value, words]) => el("option", { value, text: words, selected: value === chosen })));
+  const option = ([value, words]) =>
+    Array.isArray(value) ? el("optgroup", { label: words }, value.map(option)) : el("option", { value, text: words, selected: value === chosen });
+  return el("select", about, pairs.map(option));
 }
 
 /**
