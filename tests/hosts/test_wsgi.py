@@ -481,7 +481,8 @@ def test_an_upload_under_the_limit_is_not_held_in_memory(mount: Callable[..., Mo
         sock.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % size)
         for _ in range(size // 65536):
             sock.sendall(b"x" * 65536)
-        assert split(read_all(sock))[2] == b"%d" % size
+        said = b"%d" % size  # in chunks where the application's iterator is not through by then
+        assert split(read_all(sock))[2] in (said, b"%x\r\n%b\r\n0\r\n\r\n" % (len(said), said))
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 20_000
 
 

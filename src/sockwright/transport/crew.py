@@ -12,16 +12,10 @@ stepped aside no longer counts as one of the `most` at work, so slow readers of 
 from __future__ import annotations
 
 import asyncio
-import itertools
-import threading
-from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import Protocol
 
-# A thread that has had nothing to do for so long ends (seconds).
-RESTS = 10.0
-# How long the threads there are get to show that jobs end quickly (seconds); several would fight for the interpreter.
-GROWS = 0.001
+from sockwright.transport.pool import Pool
 
 
 class Job(Protocol):
@@ -69,22 +63,12 @@ class Crew:
         self, name: str, *, most: int = 32, aside: int = 256, waiting: int = 1000, limit: float = 30.0
     ) -> None:
         self.limit = limit
-        self._name = name
-        self._most = most
         self._most_aside = aside
         self._waiting = waiting
-        self._queue: SimpleQueue[Job | None] = SimpleQueue()
+        self._pool: Pool[Job] = Pool(name, most, self._work)
         self._jobs: dict[Job, float] = {}  # when each was submitted; taken out by its thread
         self._members: dict[Job, Member] = {}
-        self._lock = threading.Lock()  # guards the three counters
-        self._threads = 0  # at work or idle
-        self._aside = 0
-        self._idle = 0
-        self._completed = 0
-        self._completed_before = 0
-        self._numbers = itertools.count(1)
-        self._closed = False
-        self._growing: asyncio.TimerHandle | None = None
+        self._aside = 0  # guarded by the pool's lock
         self._sweeping: asyncio.TimerHandle | None = None
 
     def submit(self, job: Job) -> None:
@@ -92,83 +76,49 @@ class Crew:
 
         Raises: BusyError.
         """
-        if self._closed:
+        pool = self._pool
+        if pool.closed:
             raise BusyError("shutting down")
-        if self._queue.qsize() >= self._waiting:
-            raise BusyError(f"busy: {self._queue.qsize()} requests are waiting already")
+        if pool.waiting >= self._waiting:
+            raise BusyError(f"busy: {pool.waiting} requests are waiting already")
         self._jobs[job] = monotonic()
-        self._queue.put(job)
-        if not self._threads:
-            self._start()
-        elif self._growing is None and self._threads < self._most and self._queue.qsize() > self._idle:
-            self._completed_before = self._completed
-            self._growing = asyncio.get_running_loop().call_later(GROWS, self._grow)
+        pool.put(job)
+        self._sweep_soon()
+
+    def _sweep_soon(self) -> None:
         if self._sweeping is None:
             self._sweeping = asyncio.get_running_loop().call_later(min(self.limit / 4, 1.0), self._sweep)
 
-    def _grow(self) -> None:
-        self._growing = None
-        waiting = self._queue.qsize() - self._idle
-        if self._closed or waiting <= 0:
-            return
-        if self._completed - self._completed_before < self._threads:
-            for _ in range(min(max(self._threads, 1), self._most - self._threads, waiting)):
-                self._start()
-        if self._threads < self._most:
-            self._completed_before = self._completed
-            self._growing = asyncio.get_running_loop().call_later(GROWS, self._grow)
-
-    def _start(self) -> None:
-        with self._lock:
-            self._threads += 1
-        name = f"sockwright-{self._name}-{next(self._numbers)}"
-        threading.Thread(target=self._work, name=name, daemon=True).start()
-
     def _work(self) -> None:
+        pool = self._pool
         member = Member(self)
-        while (job := self._next()) is not None:
+        while (job := pool.next()) is not None:
             member.job = job
             self._members[job] = member
             job.run(member)
             self._members.pop(job, None)
             self._jobs.pop(job, None)
-            self._completed += 1
-            with self._lock:
+            pool.completed += 1
+            with pool.lock:
                 member.job = None
                 if member.aside:
                     member.aside = False
                     self._aside -= 1
-                    if self._threads >= self._most or self._closed:
+                    if pool.threads >= pool.most or pool.closed:
                         return
-                    self._threads += 1
-
-    def _next(self) -> Job | None:
-        """Wait for a job; None once this thread shall end."""
-        while True:
-            with self._lock:
-                self._idle += 1
-            try:
-                job = self._queue.get(timeout=RESTS)
-            except Empty:
-                job = None
-            with self._lock:
-                self._idle -= 1
-                if job is None:
-                    if not self._closed and not self._queue.empty():
-                        continue  # a job came in the very moment we gave up
-                    self._threads -= 1
-            return job
+                    pool.threads += 1
 
     def step_aside(self, member: Member) -> None:
         """See `Member.step_aside`. From any thread."""
-        with self._lock:
+        pool = self._pool
+        with pool.lock:
             if member.aside or member.job is None or self._aside >= self._most_aside:
                 return
             member.aside = True
             self._aside += 1
-            self._threads -= 1
-        if self._queue.qsize() > self._idle and self._threads < self._most:
-            self._start()
+            pool.threads -= 1
+        if pool.is_short:
+            pool.start()
 
     def _sweep(self) -> None:
         """Tell the jobs whose time is over, and see that somebody is there for those that wait."""
@@ -183,21 +133,17 @@ class Crew:
                 self._jobs.pop(job, None)
             elif member.job is job:
                 self.step_aside(member)
-        if self._queue.qsize() and not self._threads:
-            self._start()
-        if self._jobs and not self._closed:
-            self._sweeping = asyncio.get_running_loop().call_later(min(self.limit / 4, 1.0), self._sweep)
+        self._pool.look_after()
+        if self._jobs and not self._pool.closed:
+            self._sweep_soon()
 
     def close(self) -> None:
         """Take no more jobs, give up those there are and let the threads end; what hangs does not hold up the process.
 
         From the loop's thread.
         """
-        self._closed = True
-        for timer in (self._growing, self._sweeping):
-            if timer is not None:
-                timer.cancel()
+        self._pool.close()
+        if self._sweeping is not None:
+            self._sweeping.cancel()
         for job in list(self._jobs):
             job.give_up()
-        for _ in range(self._threads):
-            self._queue.put(None)
