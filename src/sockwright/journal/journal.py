@@ -19,6 +19,7 @@ from itertools import repeat, starmap
 from operator import itemgetter
 from pathlib import Path
 
+from sockwright.backstage import stand_back
 from sockwright.journal.batch import Batch, Packed, pack
 from sockwright.journal.connections import Connection
 from sockwright.journal.limits import Limits
@@ -162,6 +163,7 @@ class Journal:
     # -- the writer's thread
 
     def _work(self) -> None:
+        stand_back()
         quiet = 0
         while True:
             with self._turn:
