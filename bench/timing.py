@@ -12,7 +12,8 @@ from bench.race import Contender, Load, LoadError, Race, python
 from bench.tcp import PEERS
 
 LATE = "sockwright, latency=20ms"
-PROMPT = "sockwright, no fault"  # how late the machine itself is
+PROMPT = "sockwright, no fault"  # what the way there and back takes
+BARE = "uvloop, call_later(20 ms)"  # how late the machine itself is
 SLOW = "sockwright, rate=8MB/s"
 DELAY = 0.020  # seconds
 RATE = 8_000_000  # bytes a second
@@ -43,9 +44,17 @@ def asked(kind: str, seconds: float, value: float) -> Measure:
 
 LATENCY = Race(
     "timing-latency",
-    "requests one after the other under latency=20ms: how far from their time",
-    (ours.serve(LATE, "tcp", "echo", "--fault", "latency=20ms"), ours.serve(PROMPT, "tcp", "echo")),
-    (Load("1 connection", asked("late", 5, DELAY)),),
+    "requests under latency=20ms: how far from their time",
+    (
+        ours.serve(LATE, "tcp", "echo", "--fault", "latency=20ms"),
+        Contender(
+            BARE,
+            lambda place: python(str(PEERS / "late_echo.py"), str(place.port), f"{DELAY:g}"),
+            needs=("module:uvloop",),
+        ),
+        ours.serve(PROMPT, "tcp", "echo"),
+    ),
+    (Load("4 connections", asked("late", 5, DELAY)),),
     (Bound(LATE, 2.0, "p99_ms", "ms"),),
     LATE,
     figure="p99_ms",

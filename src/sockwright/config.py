@@ -7,10 +7,8 @@ Truth in this order: flag > `SOCKWRIGHT_*` environment > `./sockwright.toml` > t
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import os
 import re
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,6 +117,8 @@ def overridden(limits: T, changes: Mapping[str, object]) -> T:
 
 def suggest(word: str, known: Iterable[str]) -> str:
     """Return ` Did you mean ...?` for the known word nearest to `word`, or an empty string."""
+    import difflib
+
     found = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
     return f" Did you mean {found[0]!r}?" if found else ""
 
@@ -151,11 +151,14 @@ def read_toml(path: Path) -> dict[str, object]:
     Raises: ConfigError naming the file and the line for what is not TOML or not readable.
     """
     try:
-        with path.open("rb") as file:
-            return tomllib.load(file)
+        data = path.read_bytes()
     except FileNotFoundError:
         return {}
-    except tomllib.TOMLDecodeError as wrong:
-        raise ConfigError(f"{path} is not TOML: {wrong}", cure="correct that line, or move the file away") from None
     except OSError as wrong:
         raise ConfigError(f"cannot read {path}: {wrong.strerror}") from None
+    import tomllib  # most people have no such file
+
+    try:
+        return tomllib.loads(data.decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as wrong:
+        raise ConfigError(f"{path} is not TOML: {wrong}", cure="correct that line, or move the file away") from None

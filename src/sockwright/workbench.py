@@ -20,6 +20,7 @@ from sockwright.endpoint import LOOPBACK, Endpoint, Peer, parse
 from sockwright.errors import ConfigError
 from sockwright.hosts.programs import Bounds, Programs
 from sockwright.journal.journal import Journal
+from sockwright.journal.records import Tape
 from sockwright.protocols.routes import Route
 from sockwright.stores import Store
 from sockwright.stores.memory import MemoryStore
@@ -31,7 +32,7 @@ from sockwright.transport.doors import StreamServer
 from sockwright.transport.driver import Staff
 from sockwright.transport.limits import RESERVED_DESCRIPTORS, Limits, most_connections, raise_descriptor_limit
 from sockwright.transport.loop import LoopThread, come_first, spare_the_collector
-from sockwright.transport.tap import Tape, TapServer
+from sockwright.transport.tap import TapServer
 from sockwright.transport.tap_datagrams import DatagramTap
 
 T = TypeVar("T")

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sockwright.errors import ConfigError
+from sockwright.journal import recording
 from sockwright.journal.connections import Connection
 from sockwright.journal.recording import Recorder, Said, read, written
 from sockwright.journal.records import ENDED, NOTE, OPENED, RECEIVED, SENT, Ended, Opened, Record
@@ -37,6 +38,28 @@ def test_every_byte_comes_back_in_its_piece(
     assert [(one.by == "client", one.data) for one in take.said] == said
     assert [one.time for one in take.said] == pytest.approx([0.5 + place for place in range(len(said))], abs=2e-6)
     assert (take.peer, take.end, take.ended_by) == ("127.0.0.1:50000", "rst", "client")
+
+
+def test_many_and_large_pieces_stay_in_order(tmp_path: Path) -> None:
+    said = [str(number).encode() for number in range(2 * recording.PIECE + 5)]
+    said[10] = bytes(recording.PIECE_BYTES + 1)
+    said[11] = b"\xff" * recording.PIECE_BYTES
+    tape(tmp_path / "r", [(OPENED, 1, 0, OPEN, 0), *((RECEIVED, 1, 0.25, data, len(data)) for data in said)])
+    (take,) = read(tmp_path / "r")
+    assert [one.data for one in take.said] == said
+
+
+def test_what_the_disk_cannot_keep_up_with_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recording, "MOST_WAITING", 10)
+    monkeypatch.setattr(recording, "TICK", 60.0)  # nothing is written before the end
+    with Recorder(tmp_path / "r", {}) as recorder:
+        for kind, data in ((RECEIVED, b"12345"), (RECEIVED, b"1234567"), (RECEIVED, b"67890"), (SENT, b"!")):
+            recorder.tape([(kind, 1, recorder._began, data, len(data))])
+    assert '"lost",2]' in (tmp_path / "r").read_text()
+    (take,) = read(tmp_path / "r")
+    assert take.bytes_from("client") == b"1234567890"
+    assert take.bytes_from("server") == b""
+    assert take.lost
 
 
 def test_text_is_readable_in_the_file(tmp_path: Path) -> None:

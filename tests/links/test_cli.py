@@ -68,6 +68,8 @@ def test_exit_codes(server: Nasty, tmp_path: Path) -> None:
     assert run(tmp_path, "links", server.url, "--exclude", "(").returncode == 2
     assert run(tmp_path, "links", server.url, "--timeout", "soon").returncode == 2
     assert run(tmp_path, "links", server.url, "--fail-on", "brokn").returncode == 2
+    # The process that reads pages is begun by then, and ends with us.
+    assert run(tmp_path, "links", server.url, "--recursive", "--timeout", "soon").returncode == 2
     assert run(tmp_path, "links", server.url + "/missing").returncode == 1
     assert run(tmp_path, "links", "http://no-such-host.invalid/").returncode == 1
 

@@ -16,16 +16,18 @@ from tests.links.nasty import Nasty
 from tests.programs import run
 
 from sockwright.links.page import Page, read_page
-from sockwright.links.reader import Reader, begin
+from sockwright.links.reader import Reader
+from sockwright.links.second import begin
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork") or sys.platform == "darwin", reason="no fork that bears it")
 
 
 @pytest.fixture
 def reader() -> Iterator[Reader]:
-    found = begin()
-    if found is None:
+    second = begin()
+    if second is None:
         pytest.skip("one core only")
+    found = Reader(second)
     yield found
     found.close()
 
@@ -34,8 +36,8 @@ def collected(reader: Reader, count: int) -> dict[int, Page | None]:
     pages: dict[int, Page | None] = {}
     end = time.monotonic() + 20
     while len(pages) < count and time.monotonic() < end:
-        select.select([reader], [], [], 1)
         pages.update(reader.collect())
+        select.select([reader], [], [], 0.1)
     return pages
 
 
@@ -59,11 +61,23 @@ def test_there_is_room_for_so_much_only(reader: Reader) -> None:
     url = "http://example.org/"
     assert reader.take(b"x" * 1_000_000, url, "text/html", 10) is None
     taken = 0
-    while reader.take(page(taken, 200), url, "text/html", 1000) is not None:
+    while reader.take(page(taken) + b" " * 100_000, url, "text/html", 1000) is not None:
         taken += 1
         assert taken < 1000
     assert len(collected(reader, taken)) == taken
     assert reader.take(page(1), url, "text/html", 10) is not None
+
+
+def test_what_waits_too_long_can_be_taken_back(reader: Reader) -> None:
+    url = "http://example.org/"
+    assert not reader.overloaded
+    assert reader.take_back() is None
+    tickets = [reader.take(page(number, 1), url, "text/html", 10) for number in range(500)]
+    assert reader.overloaded
+    back = [reader.take_back() for _ in range(100)]
+    assert back == tickets[:-101:-1]
+    assert collected(reader, 400).keys() == set(tickets[:400])
+    assert not reader.busy
 
 
 def test_half_a_surrogate_pair_is_ours_to_read(reader: Reader) -> None:

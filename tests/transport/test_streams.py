@@ -12,8 +12,10 @@ from tests.sockets import ask, dial, ended, read_all, read_exactly, records, res
 
 from sockwright import protocols
 from sockwright.conversation import Actions, Dialogue
+from sockwright.endpoint import Peer
 from sockwright.journal.records import EXCHANGED, NOTE, OPENED, RECEIVED, SENT, Opened
 from sockwright.transport.limits import Limits
+from sockwright.transport.streams import Stream
 from sockwright.workbench import BenchThread
 
 
@@ -43,6 +45,26 @@ def test_localhost_is_ipv4_and_ipv6(bench: BenchThread) -> None:
         with socket.create_connection((host, port), timeout=5) as sock:
             sock.sendall(b"hi")
             assert read_exactly(sock, 2) == b"hi"
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "0.0.0.0"])
+def test_who_comes_in_is_not_delayed_and_asked_after_and_the_record_says_where(bench: BenchThread, host: str) -> None:
+    port = bench.serve(f"tcp://{host}:0", "echo").port
+    server = bench.workbench.listening[0].server
+    for address in ("127.0.0.1", "::1") if host == "localhost" else ("127.0.0.1",):
+        with socket.create_connection((address, port), timeout=5) as sock:
+            sock.sendall(b"hi")
+            assert read_exactly(sock, 2) == b"hi"
+            opened = [record[3] for record in records(bench.journal) if record[0] == OPENED][-1]
+            assert opened.local == str(Peer(address, port))
+            assert opened.peer == str(Peer(*sock.getsockname()[:2]))
+            (stream,) = server.connections
+            assert isinstance(stream, Stream)
+            theirs = stream.sock
+            assert theirs is not None
+            assert theirs.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+            assert theirs.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        until(lambda: not server.connections)
 
 
 def test_who_is_told_has_its_record_already(bench: BenchThread) -> None:

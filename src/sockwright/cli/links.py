@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -25,6 +26,20 @@ Classes:
 
 Exit code 0: no link of a failing class; 1: at least one; 2: usage.
 """
+
+
+_SECOND = "sockwright.links.second"
+
+
+def foresee(ctx: click.Context, words: Sequence[str]) -> None:
+    """Begin the process that reads pages, where the words promise many: it loads its parsers while we load the rest."""
+    if "--recursive" in words or "-r" in words:
+        from sockwright.links.second import begin
+
+        second = begin()
+        if second is not None:
+            ctx.meta[_SECOND] = second
+            ctx.call_on_close(second.close)
 
 
 class _Links(click.Group):
@@ -102,6 +117,9 @@ def command(inputs: tuple[str, ...], **flags: Any) -> None:
         return
     if not inputs:
         raise click.UsageError("Nothing to check: name a URL, a file, a directory, a sitemap or -.")
+    second = None
+    if flags["engine"] == "curl" and not shared_store(flags["store"]):
+        second = click.get_current_context().meta.get(_SECOND)
     from sockwright.links.inputs import inputs_of
     from sockwright.links.reports import Reporter
     from sockwright.links.run import check
@@ -136,7 +154,7 @@ def command(inputs: tuple[str, ...], **flags: Any) -> None:
 
         mail = MailReport(flags["mail_to"], flags["mail_at"], flags["mail_from"], options.failing)
         reporters.append(mail)
-    summary = check(found, options, reporters, names=inputs, remark=manners.remark)
+    summary = check(found, options, reporters, names=inputs, remark=manners.remark, second=second)
     if mail is not None:
         mail.send()
     if summary.interrupted:

@@ -5,9 +5,7 @@ Data goes to stdout, remarks to stderr. An error names its cause and its cure in
 
 from __future__ import annotations
 
-import difflib
 import errno
-import json
 import os
 import signal
 import sys
@@ -39,6 +37,8 @@ class Stop(Exception):
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """Return ` Did you mean ...?` for the known word nearest to `word`, or an empty string."""
+    import difflib  # as with json: not for a verb that goes well
+
     found = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
     return f" Did you mean {found[0]!r}?" if found else ""
 
@@ -54,6 +54,8 @@ def colours(stream: IO[str]) -> bool:
 
 def emit(value: Any) -> None:
     """Print one JSON object on a line of its own on stdout (`--json`)."""
+    import json
+
     sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
     sys.stdout.flush()
 

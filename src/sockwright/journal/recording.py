@@ -30,12 +30,18 @@ from typing import Any, Literal
 import msgspec
 
 from sockwright.errors import ConfigError
-from sockwright.journal.records import ENDED, OPENED, RECEIVED, Record
+from sockwright.journal.records import ENDED, OPENED, RECEIVED, SENT, Taped
 from sockwright.journal.transcript import Chunk, HalfClose, Noted, Transcript
 
 VERSION = 1
 # Between two looks of the writer (seconds).
 TICK = 0.05
+# Records and bytes that are written at once, and the rest for the loop after them (seconds): while we compute, it
+# stands still. No rest while more bytes wait than these: to lose some is worse than to be late.
+PIECE = 1_000
+PIECE_BYTES = 256 << 10
+REST = 0.001
+RESTLESS = 8 << 20
 # Bytes that may wait for the disk. What comes above that is lost and counted: the conversation never waits.
 MOST_WAITING = 64 << 20
 # The longest line that is read back: a megabyte read, written as base64, with room to spare.
@@ -46,6 +52,7 @@ _encode_lines = msgspec.json.Encoder().encode_lines
 _decode = msgspec.json.Decoder(list[Any]).decode
 _MARK = b'["sockwright recording"'
 _size_of = itemgetter(4)
+_MARKS = {RECEIVED: ">", SENT: "<"}
 _BY = {"peer": "client", "target": "server"}
 
 
@@ -90,21 +97,22 @@ class Recorder:
         self.path = path
         self.trouble = ""
         self._began = time.time()
-        self._waiting: list[Record] = []
-        self._size = 0
-        self._lost = 0
+        self._waiting: list[Taped] = []
+        # Bytes and records. The loop's thread counts the first of each pair, ours the second.
+        self._taken = self._done = 0
+        self._lost = self._told = 0
         self._file.write(head(about))
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._work, name="recorder", daemon=True)
         self._thread.start()
 
-    def tape(self, records: Sequence[Record]) -> None:
+    def tape(self, records: Sequence[Taped]) -> None:
         """Take records of a tap, with all their bytes."""
         size = sum(map(_size_of, records))
-        if self._size + size > MOST_WAITING:
+        if self._taken - self._done + size > MOST_WAITING:
             self._lost += len(records)
             return
-        self._size += size
+        self._taken += size
         self._waiting += records
 
     def __enter__(self) -> Recorder:
@@ -117,33 +125,37 @@ class Recorder:
         """Write what is left, and stop."""
         self._stop.set()
         self._thread.join()
-        self._write()
+        while self._write():
+            pass
         try:
             self._file.close()
         except OSError as wrong:
             self._give_up(wrong)
 
     def _work(self) -> None:
-        while not self._stop.wait(TICK):
-            self._write()
+        wait = TICK
+        while not self._stop.wait(wait):
+            wait = TICK if not self._write() else REST if self._taken - self._done < RESTLESS else 0.0
 
-    def _write(self) -> None:
-        count = len(self._waiting)
-        waiting = self._waiting[:count]
-        del self._waiting[:count]  # what is appended meanwhile stays
-        lost, self._lost = self._lost, 0
-        if self.trouble or not (waiting or lost):
-            self._size = 0
-            return
-        rows = list(_rows(waiting, self._began))
-        if lost:
-            rows.append((0, int((time.time() - self._began) * 1e6), "lost", lost))
-        try:
-            self._file.write(_encode_lines(rows))
-            self._file.flush()
-        except OSError as wrong:
-            self._give_up(wrong)
-        self._size = 0
+    def _write(self) -> bool:
+        """Write a piece of what waits; tell whether there is more."""
+        piece = self._waiting[:PIECE]
+        while (size := sum(map(_size_of, piece))) > PIECE_BYTES and len(piece) > 1:
+            del piece[len(piece) // 2 :]
+        del self._waiting[: len(piece)]  # what is appended meanwhile stays
+        lost = self._lost - self._told
+        self._told += lost
+        if not self.trouble and (piece or lost):
+            rows = _rows(piece, self._began)
+            if lost:
+                rows.append((0, int((time.time() - self._began) * 1e6), "lost", lost))
+            try:
+                self._file.write(_encode_lines(rows))
+                self._file.flush()
+            except OSError as wrong:
+                self._give_up(wrong)
+        self._done += size
+        return bool(self._waiting)
 
     def _give_up(self, wrong: OSError) -> None:
         self.trouble = self.trouble or f"the recording {self.path} is not whole: {wrong.strerror}"
@@ -154,20 +166,28 @@ def head(about: Mapping[str, Any]) -> bytes:
     return _encode_lines([("sockwright recording", VERSION, dict(about))])
 
 
-def _rows(records: Iterable[Record], began: float) -> Iterator[tuple[Any, ...]]:
-    for kind, number, when, payload, *_ in records:
-        now = max(0, int((when - began) * 1e6))
-        if kind == OPENED:
-            yield (number, now, "open", {"peer": payload.peer, "proto": payload.proto})
+def _rows(records: Iterable[Taped], began: float) -> list[tuple[Any, ...]]:
+    rows: list[tuple[Any, ...]] = []
+    last, now = began, 0
+    for kind, number, when, payload, _ in records:
+        if when != last:  # all of one turn of the loop have the same time
+            last = when
+            now = max(0, int((when - began) * 1e6))
+        if kind in _MARKS:
+            try:
+                rows.append((number, now, _MARKS[kind], payload.decode()))
+            except UnicodeDecodeError:
+                rows.append(_said(number, now, _MARKS[kind], payload))
+        elif kind == OPENED:
+            rows.append((number, now, "open", {"peer": payload.peer, "proto": payload.proto}))
         elif kind == ENDED:
-            yield (number, now, "end", {"how": payload.how, "by": _BY.get(payload.who, payload.who)})
-        else:
-            yield _said(number, now, ">" if kind == RECEIVED else "<", payload)
+            rows.append((number, now, "end", {"how": payload.how, "by": _BY.get(payload.who, payload.who)}))
+    return rows
 
 
 def _said(number: int, now: int, by: str, data: bytes) -> tuple[Any, ...]:
     try:
-        return (number, now, by, str(data, "utf-8"))
+        return (number, now, by, data.decode())
     except UnicodeDecodeError:
         return (number, now, by, None, data)  # msgspec writes bytes as base64
 

@@ -20,7 +20,7 @@ place so many records of these connections were left out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -31,6 +31,10 @@ KINDS = ("opened", "received", "sent", "note", "fault", "ended", "exchanged", "o
 RARE = frozenset({OPENED, NOTE, FAULT, ENDED, OMITTED})
 
 Record = tuple[int, int, float, Any, int] | tuple[int, int, float, Any, int, Any, int]
+
+# What a tap tells a recording: OPENED, RECEIVED, SENT with all its bytes, ENDED.
+Taped = tuple[int, int, float, Any, int]
+Tape = Callable[[Sequence[Taped]], Any]
 
 # How a connection ended, and who did it. `who` is "peer", "us", "target" (the server behind a tap) or "" (nobody: the
 # machine, the network).

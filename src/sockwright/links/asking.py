@@ -76,14 +76,14 @@ class Exchange(Struct):
     started: float = 0.0  # seconds since the epoch
     seconds: float = 0.0
     latency: float = 0.0  # seconds to the first byte of the response, without connecting
+    first: dict[str, str] | None = None  # of each field, for `value`
     expires: float = 0.0  # when the certificate ends, seconds since the epoch; 0 where it is not known
 
     def value(self, name: str) -> str:
         """Return the first value of the field `name` (lower case), or an empty string."""
-        for key, value in self.fields:
-            if key == name:
-                return value
-        return ""
+        if self.first is None:
+            self.first = dict(reversed(self.fields))
+        return self.first.get(name, "")
 
 
 class Engine(Protocol):

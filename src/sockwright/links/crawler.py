@@ -197,13 +197,12 @@ class Crawler:
             below, goes_on = depth, True
         too_deep = self._bounds.recursive and not goes_on
         by_url = self._table.by_url
-        told = 0
+        waiting = 0
         for place, link in enumerate(links):
             url, _, fragment = link.url.partition("#")
             resource = by_url.get(url)
             if link.fault or (not local and url.startswith("file:")):
                 self._say(shown, link, self._unaskable(link))
-                told += 1
                 continue
             if resource is None:
                 follow = below if goes_on and self._leads_on(link) and self._scope.inside(url) else UNSEEN
@@ -218,13 +217,16 @@ class Crawler:
                     self._follow(resource, below)
             if too_deep and link.follow and self._scope.inside(url):
                 self._tell(f"pages deeper than {self._bounds.depth} links were not read")
-            if resource.state == SETTLED:
-                self._judge(shown, link, resource)
-                told += 1
-            else:
+            verdict = resource.verdict
+            if verdict is None:
                 self._table.wait(resource, number << _PLACE | place)
-        if told:
-            self._shelf.told(number, told)
+                waiting += 1
+            elif verdict.anchors is None:
+                self._say(shown, link, verdict)
+            else:
+                self._say(shown, link, with_fragment(verdict, fragment))
+        if waiting < len(links):
+            self._shelf.told(number, len(links) - waiting)
 
     @staticmethod
     def _leads_on(link: Link) -> bool:
@@ -245,18 +247,14 @@ class Crawler:
             return Verdict("broken", masked(link.fault))
         return Verdict("skipped", "a page of the web cannot link to this machine's files")
 
-    def _emit(self, occurrence: int, resource: Resource) -> None:
-        number = occurrence >> _PLACE
-        page, link = self._shelf.get(number, occurrence & _PLACE_MASK)
-        self._judge(page, link, resource)
-        self._shelf.told(number)
-
-    def _judge(self, page: str, link: Link, resource: Resource) -> None:
-        verdict = resource.verdict
-        assert verdict is not None
-        if verdict.anchors is not None and (verdict.fragment or "#" in link.url):
-            verdict = with_fragment(verdict, fragment_of(link.url))
-        self._say(page, link, verdict)
+    def _emit(self, occurrences: list[int], verdict: Verdict) -> None:
+        """Tell of links that have waited for a verdict."""
+        shelf = self._shelf
+        plain = verdict.anchors is None
+        for occurrence in occurrences:
+            number = occurrence >> _PLACE
+            page, link = shelf.tell(number, occurrence & _PLACE_MASK)
+            self._say(page, link, verdict if plain else with_fragment(verdict, fragment_of(link.url)))
 
     def _say(self, page: str, link: Link, verdict: Verdict) -> None:
         if "@" in link.raw or "@" in link.url:  # a password is for its host, not for reports

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Iterable
 from urllib.parse import unquote
@@ -38,6 +37,8 @@ NO_CREDENTIALS = Credentials()
 
 def basic(user: str, password: str) -> str:
     """Return the value of an Authorization field (RFC 7617; UTF-8 as its charset)."""
+    import base64
+
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 

@@ -180,24 +180,27 @@ class _Descriptor:
         self._made.close()
 
 
-_NAMES: dict[bytes, str] = {}  # names of fields as they came -> in lower case; servers use the same few
-_NAMES_MAX = 500
+_LINES: dict[bytes, tuple[str, str]] = {}  # lines as they came -> name and value; servers say the same over and over
+_LINES_MAX = 500
+_LINE = 200  # bytes of those that are kept
 
 
 def parse_fields(lines: Sequence[bytes]) -> list[tuple[str, str]]:
     """Return names in lower case and values of field lines; folded lines are put together (RFC 9112, 5.2)."""
     fields: list[tuple[str, str]] = []
     for line in lines:
-        if line[:1] in (b" ", b"\t") and fields:
-            fields[-1] = (fields[-1][0], f"{fields[-1][1]} {_text(line)}")
-            continue
-        raw, _, value = line.partition(b":")
-        name = _NAMES.get(raw)
-        if name is None:
-            name = _text(raw).lower()
-            if len(_NAMES) < _NAMES_MAX:
-                _NAMES[raw] = name
-        fields.append((name, _text(value)))
+        field = _LINES.get(line)
+        if field is None:
+            if line[:1] in (b" ", b"\t") and fields:
+                fields[-1] = (fields[-1][0], f"{fields[-1][1]} {_text(line)}")
+                continue
+            name, _, value = line.partition(b":")
+            field = (_text(name).lower(), _text(value))
+            if name[:1].isalpha() and len(line) <= _LINE:
+                if len(_LINES) >= _LINES_MAX:
+                    _LINES.clear()
+                _LINES[line] = field
+        fields.append(field)
     return fields
 
 

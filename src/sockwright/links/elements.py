@@ -12,7 +12,6 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
-from sockwright.links.css import read_css
 from sockwright.links.extract import Harvest, cut_text
 
 
@@ -100,7 +99,7 @@ class Reading:
         tag = element.tag
         if language == "html":
             if tag == "a":
-                self._read_anchor(element, offset)
+                self.read_anchor(element, offset, None)
                 return
             for attribute, origin, follow in _PLAIN.get(tag, ()):
                 value = element.attr(attribute)
@@ -118,17 +117,20 @@ class Reading:
         if style := element.attr("style"):
             self._read_css(style, *find_value(self._harvest.text, offset, "style"))
 
-    def _read_anchor(self, element: Carrier, offset: int) -> None:
-        """Take a link as most are written, `<a href="...">text</a>`: nine of ten on a page, so without a detour."""
+    def read_anchor(self, element: Carrier, offset: int, position: tuple[int, int] | None) -> None:
+        """Take a link as most are written, `<a href="...">text</a>`: nine of ten on a page, so without a detour.
+
+        `position` is where its tag begins, if that is known: the line, counted from 1, and the column, from 0.
+        """
         raw = element.attr("href")
         if raw is not None:
             harvest = self._harvest
-            if harvest.text.startswith(_ANCHOR, offset):
-                at = offset + len(_ANCHOR)
-            else:
-                at = find_value(harvest.text, offset, "href")[0]
             text = self._text_of(element) or cut_text(element.attr("title") or element.attr("aria-label") or "")
-            harvest.add(raw, at, "a[href]", text, True)
+            if harvest.text.startswith(_ANCHOR, offset):
+                place = None if position is None else (position[0], position[1] + len(_ANCHOR) + 1)
+                harvest.add(raw, offset + len(_ANCHOR), "a[href]", text, True, None, place)
+            else:
+                harvest.add(raw, find_value(harvest.text, offset, "href")[0], "a[href]", text, True)
         if style := element.attr("style"):
             self._read_css(style, *find_value(self._harvest.text, offset, "style"))
 
@@ -209,6 +211,8 @@ class Reading:
 
         def take(raw: str, at: int, origin: str) -> None:
             self._harvest.add(raw, start + at if exact else start, origin)
+
+        from sockwright.links.css import read_css  # its patterns are for pages with a style
 
         read_css(css, take, sheet=sheet)
 

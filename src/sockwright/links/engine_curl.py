@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 import os
-import selectors
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +19,7 @@ from sockwright.links.asking import ACCEPT, CERTIFICATE, USER_AGENT, Ask, Exchan
 from sockwright.links.content import ACCEPTED
 from sockwright.links.curl_transfer import Transfer
 from sockwright.links.private import Avoid
+from sockwright.links.sockets import READ, Sockets
 
 _SWEEP = 0.1  # seconds between two looks at the time limits that libcurl does not know
 _KEPT_CONNECTIONS = 256
@@ -62,7 +62,8 @@ class CurlEngine:
         self._multi.setopt(pycurl.M_MAXCONNECTS, _KEPT_CONNECTIONS)
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._on_socket)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._on_timer)
-        self._selector = selectors.DefaultSelector()
+        self._sockets = Sockets()
+        self._known: set[int] = set()  # of them, those of libcurl
         self._timer: float | None = None
         self._sweep_at = 0.0
         self._watched = -1
@@ -114,15 +115,12 @@ class CurlEngine:
             until = min(deadline, self._timer if self._timer is not None else deadline)
             if self._under_way:
                 until = min(until, self._sweep_at)
-            if not self._selector.get_map():  # Windows' select refuses to wait for nothing
-                time.sleep(until - now)
-                continue
             seen = False
-            for key, events in self._selector.select(until - now):
-                if key.fd == self._watched:
+            for fd, ready in self._sockets.wait(until - now):
+                if fd == self._watched:
                     seen = True
                 else:
-                    self._multi.socket_action(key.fd, events)
+                    self._multi.socket_action(fd, ready)
             if seen:
                 self._collect()
                 ended, self._ended = self._ended, []
@@ -130,10 +128,10 @@ class CurlEngine:
 
     def watch(self, fd: int) -> None:
         if self._watched >= 0:
-            self._selector.unregister(self._watched)
+            self._sockets.remove(self._watched)
         self._watched = fd
         if fd >= 0:
-            self._selector.register(fd, selectors.EVENT_READ)
+            self._sockets.add(fd, READ)
 
     def close(self) -> None:
         for handle, transfer in self._under_way.items():
@@ -144,7 +142,7 @@ class CurlEngine:
             transfer.handle.close()
         self._idle.clear()
         self._multi.close()
-        self._selector.close()
+        self._sockets.close()
 
     # --- libcurl's side ---------------------------------------------------------------------------------------
 
@@ -172,23 +170,16 @@ class CurlEngine:
             set_option(pycurl.OPENSOCKETFUNCTION, transfer.open_socket)
         return transfer
 
-    def _on_socket(self, what: int, fd: int, _multi: object, known: object) -> None:
+    def _on_socket(self, what: int, fd: int, _multi: object, _known: object) -> None:
         if what == pycurl.POLL_REMOVE:
-            if known:
-                self._multi.assign(fd, None)
-                try:
-                    self._selector.unregister(fd)
-                except (KeyError, ValueError):
-                    pass
-        elif known:
-            self._selector.modify(fd, what)
+            if fd in self._known:
+                self._known.remove(fd)
+                self._sockets.remove(fd)
+        elif fd in self._known:
+            self._sockets.change(fd, what)
         else:
-            try:
-                self._selector.register(fd, what)
-            except KeyError:  # the number of a socket that was closed behind our back
-                self._selector.unregister(fd)
-                self._selector.register(fd, what)
-            self._multi.assign(fd, True)
+            self._known.add(fd)
+            self._sockets.add(fd, what)
 
     def _on_timer(self, milliseconds: int) -> None:
         self._timer = None if milliseconds < 0 else time.monotonic() + milliseconds / 1000

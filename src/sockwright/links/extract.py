@@ -52,14 +52,18 @@ class Harvest:
         text: str = "",
         follow: bool = False,
         target: str | None = None,
+        place: tuple[int, int] | None = None,
     ) -> None:
-        """Take the link whose value begins at `offset`; `target` is what it means where that is not `raw`."""
+        """Take the link whose value begins at `offset`.
+
+        `target` is what it means where that is not `raw`; `place` is the line and column of `offset`, if known.
+        """
         links = self.links
         if len(links) >= self.limit:
             self.full = True
             return
         url, fault = self.resolver.resolve(raw if target is None else target)
-        line, column = self.place(offset)
+        line, column = place or self.place(offset)
         links.append(Link(raw, url, line, column, origin, text, follow, fault))
 
 
@@ -85,8 +89,9 @@ class Inset(Harvest):
         text: str = "",
         follow: bool = False,
         target: str | None = None,
+        place: tuple[int, int] | None = None,
     ) -> None:
-        super().add(raw, offset, origin, text, follow, target)
+        super().add(raw, offset, origin, text, follow, target)  # the place in the inset is none in the document
         self._outer.full |= self.full
 
     def place(self, offset: int) -> tuple[int, int]:
@@ -97,4 +102,5 @@ def cut_text(text: str) -> str:
     """Return a link's text on one line, cut to size."""
     if len(text) > TEXT_LIMIT:
         return " ".join(text[: 5 * TEXT_LIMIT].split())[:TEXT_LIMIT]
-    return " ".join(text.split())
+    words = text.split()
+    return words[0] if len(words) == 1 else " ".join(words)

@@ -6,7 +6,6 @@ whose turn it is, the policy what an answer means; here they meet. One thread, n
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable
 from typing import Any
@@ -30,8 +29,9 @@ from sockwright.links.policy import (
     judge,
     readable,
 )
-from sockwright.links.reader import AFTER, Reader, begin
+from sockwright.links.reader import AFTER, Reader
 from sockwright.links.robots import NO_RULES, REDIRECTS_MAX, Forbidden, Rules
+from sockwright.links.second import Second, begin
 from sockwright.links.url import BadURL, address_of, parse
 
 
@@ -106,6 +106,12 @@ def _validator(value: str) -> str:
     return value if len(value) <= 200 and value.isascii() and value.isprintable() else ""
 
 
+def _chance() -> float:
+    import random  # most runs have nothing to ask twice
+
+    return random.random()
+
+
 class Fetcher:
     """Takes tasks, gives outcomes."""
 
@@ -115,9 +121,10 @@ class Fetcher:
         settings: Settings,
         *,
         credentials: Credentials = NO_CREDENTIALS,
+        second: Second | None = None,
         may_fork: bool = False,
         clock: Callable[[], float] = time.monotonic,
-        chance: Callable[[], float] = random.random,
+        chance: Callable[[], float] = _chance,
     ) -> None:
         self._engine = engine
         self._settings = settings
@@ -133,6 +140,9 @@ class Fetcher:
         self._may_fork = may_fork  # this process is ours alone: a large run may have a second one to read pages
         self._pages = 0
         self._reader: Reader | None = None
+        if second is not None:
+            self._reader = Reader(second)
+            engine.watch(self._reader.fileno())
         self._reading: dict[int, tuple[Task, Outcome, bytes, str]] = {}  # what is being read there, by ticket
         self.requests = 0
         self.bodies = 0  # bytes of bodies that came
@@ -170,10 +180,17 @@ class Fetcher:
             wake = self._frontier.wake_at()
             if wake is not None:
                 seconds = min(seconds, max(0.0, wake - now))
-            for exchange in self._engine.wait(seconds):
-                self._ended(exchange)
-            if self._reader is not None:
-                self._collect(self._reader)
+            reader = self._reader
+            if reader is None:
+                for exchange in self._engine.wait(seconds):
+                    self._ended(exchange)
+            else:
+                ended = self._engine.wait(0.0 if reader.overloaded else seconds)
+                for exchange in ended:
+                    self._ended(exchange)
+                self._collect(reader)
+                if not ended and not self._finished and reader.overloaded:
+                    self._take_back(reader)
             self._give_up()
         finished, self._finished = self._finished, []
         return finished
@@ -343,11 +360,12 @@ class Fetcher:
         return away
 
     def _send_away(self, task: Task, outcome: Outcome, content: bytes, content_type: str) -> bool:
-        """Have a page read by the second process, if there is one and it has room; tell whether that is so."""
+        """Have a page read by the second process, if there is one that has room for it; tell whether that is so."""
         self._pages += 1
-        if self._pages == AFTER and self._may_fork:
-            self._reader = begin()
-            if self._reader is not None:
+        if self._pages == AFTER and self._may_fork and self._reader is None:
+            second = begin()
+            if second is not None:
+                self._reader = Reader(second)
                 self._engine.watch(self._reader.fileno())
         if self._reader is None:
             return False
@@ -359,14 +377,26 @@ class Fetcher:
 
     def _collect(self, reader: Reader) -> None:
         for ticket, page in reader.collect():
-            task, outcome, content, content_type = self._reading.pop(ticket)
             if page is None:
-                page = read_page(content, task.url, content_type, limit=self._settings.links_per_page)
+                self._read_after_all(ticket)
+                continue
+            task, outcome, _, _ = self._reading.pop(ticket)
             outcome.page = page
             self._finish(task, outcome)
         if reader.gone:
             self._engine.watch(-1)
             self.close()
+
+    def _take_back(self, reader: Reader) -> None:
+        """Read a page that waits for the other process, since nothing else is to be done here."""
+        ticket = reader.take_back()
+        if ticket is not None:
+            self._read_after_all(ticket)
+
+    def _read_after_all(self, ticket: int) -> None:
+        task, outcome, content, content_type = self._reading.pop(ticket)
+        outcome.page = read_page(content, task.url, content_type, limit=self._settings.links_per_page)
+        self._finish(task, outcome)
 
     def close(self) -> None:
         """Let go of the process that reads; the engine is its maker's."""

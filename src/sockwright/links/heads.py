@@ -7,7 +7,6 @@ cannot exist must say so. Even then only good news is believed; the rest is aske
 
 from __future__ import annotations
 
-import random
 import re
 
 from msgspec import Struct
@@ -53,6 +52,8 @@ class Heads:
         trust.hang_ups += 1
         if trust.hang_ups != HANG_UPS:
             return None
+        import random
+
         folder, _, name = url.partition("?")[0].rpartition("/")
         return url, f"{folder}/{random.getrandbits(64):x}.{name.rpartition('.')[2]}"
 

@@ -32,7 +32,7 @@ _CARRIERS = ",".join(
     ]
 )  # fmt: skip
 _HTML = Namespace.HTML
-_LANGUAGES = {_HTML: "html", Namespace.SVG: "svg", Namespace.MATHML: "math"}
+_LANGUAGES = {Namespace.SVG: "svg", Namespace.MATHML: "math"}
 
 
 def read_html(harvest: Harvest, depth: int = 0) -> None:
@@ -55,13 +55,18 @@ def read_html(harvest: Harvest, depth: int = 0) -> None:
     for element in document.select(_CARRIERS):
         position = element.position
         if position is None:  # implied: `<html>`, `<head>` or `<body>` with the attributes of a later tag
-            offset = 0
+            position = (1, 0)
         elif position in read:  # repairing misnested elements makes copies of what was written once
             continue
         else:
             read.add(position)
-            offset = starts[position[0] - 1] + position[1]
-        reading.read(element, offset, "html" if (space := element.namespace) is _HTML else _LANGUAGES[space])
+        offset = starts[position[0] - 1] + position[1]
+        if (space := element.namespace) is not _HTML:
+            reading.read(element, offset, _LANGUAGES[space])
+        elif element.tag == "a":
+            reading.read_anchor(element, offset, position)
+        else:
+            reading.read(element, offset)
         if harvest.full:
             break
 
@@ -99,10 +104,9 @@ def seen_text(page: str) -> str:
 
 def _take_anchors(document: Document, inert: set[tuple[int, int]], anchors: set[str]) -> None:
     for query, attribute in (("[id]", "id"), ("a[name]", "name")):
-        elements = document.select(query)
-        if inert:
-            elements = [element for element in elements if element.position not in inert]
-        anchors.update(name for element in elements if (name := element.attr(attribute)))
+        for element in document.select(query):
+            if (name := element.attr(attribute)) and not (inert and element.position in inert):
+                anchors.add(name)
 
 
 def _inert(document: Document) -> set[tuple[int, int]]:

@@ -34,7 +34,7 @@ _CLEAN = re.compile(
 
 def _is_clean(raw: str) -> bool:
     """Tell whether a link that matches has no dot segment written as `%2e`."""
-    return "%" not in raw or ("%2e" not in raw and "%2E" not in raw)
+    return "%2e" not in raw and "%2E" not in raw
 
 
 class Resolver:
@@ -63,21 +63,23 @@ class Resolver:
     def resolve(self, raw: str) -> tuple[str, str]:
         """Return the whole URL and "", or "" and why it cannot be one."""
         directories = self._up
-        if directories and (clean := _CLEAN.fullmatch(raw)) and len(raw) < URL_LIMIT and _is_clean(raw):
-            match clean.lastgroup:
-                case "beside":
-                    up = clean.end(1)
-                    if not up:
-                        return directories[0] + raw, ""
-                    return directories[min(up // 3, len(directories) - 1)] + raw[up:], ""
-                case "root":
-                    return self._root + raw, ""
-                case "fragment":
-                    return self._address + raw, ""
-                case "whole":
-                    return raw, ""
-                case _:
-                    return raw + "/", ""
+        if (
+            directories
+            and (clean := _CLEAN.fullmatch(raw))
+            and len(raw) < URL_LIMIT
+            and ("%" not in raw or _is_clean(raw))
+        ):
+            kind = clean.lastgroup
+            if kind == "beside":
+                up = clean.end(1)
+                if not up:
+                    return directories[0] + raw, ""
+                return directories[min(up // 3, len(directories) - 1)] + raw[up:], ""
+            if kind == "root":
+                return self._root + raw, ""
+            if kind == "fragment":
+                return self._address + raw, ""
+            return (raw if kind == "whole" else raw + "/"), ""
         try:
             base = self._parsed if self._is_parsed else self._parse_base()
             return str(parse(raw, base, encoding=self.encoding)), ""

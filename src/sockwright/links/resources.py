@@ -80,7 +80,7 @@ class Hop(Struct, frozen=True):
 class Resources:
     """The table of a run's resources."""
 
-    def __init__(self, emit: Callable[[int, Resource], None]) -> None:
+    def __init__(self, emit: Callable[[list[int], Verdict], None]) -> None:
         self._emit = emit
         self.by_url: dict[str, Resource] = {}
         self.unsettled = 0
@@ -130,12 +130,14 @@ class Resources:
             waiters, resource.waiters = resource.waiters, None
             if waiters is None:
                 continue
+            occurrences: list[int] = []
             for waiter in waiters if isinstance(waiters, list) else (waiters,):
                 if isinstance(waiter, int):
-                    self._emit(waiter, resource)
+                    occurrences.append(waiter)
                 else:
                     assert isinstance(waiter.on, Hop)
                     ready.append((waiter, through(waiter.url, waiter.on, verdict)))
+            self._emit(occurrences, verdict)
 
     def compact(self, resource: Resource) -> None:
         """Let a settled resource go, if another one can stand for it."""

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from sockwright.links.dispatch import Dispatch
     from sockwright.links.memory import Memory
     from sockwright.links.parcels import About
+    from sockwright.links.second import Second
 
 ENGINES = ("curl", "urllib")
 
@@ -216,16 +217,18 @@ def check(
     names: Sequence[str] = (),
     remark: Callable[[str], None] = lambda _text: None,
     engine: Engine | None = None,
+    second: Second | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Summary:
     """Check all that `inputs` lead to, tell `reporters`, and return the summary. Ctrl-C ends it early and is told.
 
-    `names` are the inputs as the user wrote them: a run of the same names and bounds can be resumed.
+    `names` are the inputs as the user wrote them: a run of the same names and bounds can be resumed. `second` is a
+    process that reads pages, begun already; it ends with the run.
     """
     begun = clock()
     engine = engine or engine_of(options)
     may_fork = options.alone and options.engine == "curl"
-    fetcher = Fetcher(engine, options.settings, credentials=options.credentials, may_fork=may_fork)
+    fetcher = Fetcher(engine, options.settings, credentials=options.credentials, second=second, may_fork=may_fork)
     reports = Reports(reporters, options.failing)
     source: Source = fetcher
     shared = _dispatch(names, options, remark) if options.shared else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import binascii
 import re
 from urllib.parse import unquote_to_bytes
@@ -106,7 +105,7 @@ def _check_data(rest: str) -> str:
         if not _BASE64.fullmatch(data) or len(bare) % 4 == 1 or (padded and len(data) % 4):
             return "not base64"
         try:
-            base64.b64decode(bare + b"=" * (-len(bare) % 4))
+            binascii.a2b_base64(bare + b"=" * (-len(bare) % 4))
         except binascii.Error:
             return "not base64"
     return ""

@@ -42,15 +42,21 @@ class Shelf:
             self._make_room(number)
         return number
 
-    def get(self, number: int, place: int) -> tuple[str, Link]:
-        """Return the page and the link at `place` of it."""
+    def tell(self, number: int, place: int) -> tuple[str, Link]:
+        """Return the page and the link at `place` of it, which is told now."""
         links = self._here.get(number)
         if links is None:
             links = self._fetch(number)
-        return self._names[number], links[place]
+        page = self._names[number]
+        left = self._left[number]
+        if left > 1:
+            self._left[number] = left - 1
+        else:
+            self.told(number)
+        return page, links[place]
 
     def told(self, number: int, count: int = 1) -> None:
-        """Note that one more link of a page has been told, or `count`; after the last one the page is forgotten."""
+        """Note that `count` more links of a page have been told; after the last one the page is forgotten."""
         left = self._left[number] - count
         if left:
             self._left[number] = left

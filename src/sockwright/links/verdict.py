@@ -126,10 +126,12 @@ def _with_quotes(verdict: Verdict, fragment: str, anchors: Anchors) -> Verdict:
 def with_fragment(verdict: Verdict, fragment: str) -> Verdict:
     """Return the verdict on a link with `fragment` (as in its URL, may be empty) to a URL with `verdict`."""
     fragment = verdict.fragment or fragment
+    if not fragment:
+        return verdict
     anchors = verdict.anchors
     if anchors is not None and anchors.kind == "svg" and _MEDIA.match(fragment):
         return verdict
-    if not fragment or verdict.kind not in WORKS or anchors is None or anchors.kind not in _WITH_ANCHORS:
+    if verdict.kind not in WORKS or anchors is None or anchors.kind not in _WITH_ANCHORS:
         return verdict
     if fragment_found(fragment, anchors.names):
         return _with_quotes(verdict, fragment, anchors)

@@ -112,7 +112,7 @@ class Session:
         first = f"{self.site.name} greets {self.host or 'you'}\r\n".encode()
         if not extended:
             return b"250 " + first
-        return b"250-" + first + self.site.extensions(self.secure)
+        return b"250-" + first + self.site.extensions[self.secure]
 
     def starttls(self, text: str) -> bytes | None:
         """Return the refusal of STARTTLS; None where TLS may begin."""

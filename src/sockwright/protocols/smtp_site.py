@@ -56,14 +56,16 @@ class Site:
     users: Mapping[str, str] | None = None
     # Whole command lines that were understood before: how they are answered, and what they say.
     known: dict[bytes, tuple[Any, Any]] = field(default_factory=dict, repr=False)
+    # The first thing that is said, and the reply to EHLO but for its first line: in clear, and under TLS.
+    greeting: bytes = field(init=False, repr=False)
+    extensions: tuple[bytes, bytes] = field(init=False, repr=False)
 
-    @property
-    def greeting(self) -> bytes:
-        """The first thing that is said."""
-        return f"220 {self.name} ESMTP: takes every mail, delivers none\r\n".encode()
+    def __post_init__(self) -> None:
+        greeting = f"220 {self.name} ESMTP: takes every mail, delivers none\r\n".encode()
+        object.__setattr__(self, "greeting", greeting)
+        object.__setattr__(self, "extensions", (self._extensions(False), self._extensions(True)))
 
-    def extensions(self, secure: bool) -> bytes:
-        """Return the reply to EHLO, but for its first line."""
+    def _extensions(self, secure: bool) -> bytes:
         words = ["PIPELINING", f"SIZE {self.limits.size}", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES"]
         if not secure and self.tls in ("if-offered", "required"):
             words.append("STARTTLS")

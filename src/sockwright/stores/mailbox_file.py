@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from time import perf_counter
 
+from sockwright.backstage import stand_back
 from sockwright.binding import Refusal
 from sockwright.errors import ConfigError
 from sockwright.stores import mailbox_lines
@@ -101,6 +102,7 @@ class FileMailbox:
     # -- writing
 
     def _write(self) -> None:
+        stand_back()
         intake = self._intake
         shelf: _Shelf | None = None
         try:

@@ -122,6 +122,9 @@ class StreamServer:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             if family == socket.AF_INET6:
                 sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            # Those who are accepted have them from here, on all systems: two calls less for each.
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             sock.bind((host, port))
             sock.listen(BACKLOG)
             sock.setblocking(False)
@@ -210,9 +213,6 @@ class StreamServer:
             self.past.refused += 1
             sock.close()
             return
-        with contextlib.suppress(OSError):
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         self._present += 1
         self._sources[peer.host] += 1
         self.total += 1

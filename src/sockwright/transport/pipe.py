@@ -23,8 +23,8 @@ from sockwright.faults.dice import Dice
 from sockwright.faults.fault import FIRED, FOR_EVER, PASS, RESET, Glance
 from sockwright.faults.plan import Row
 
-# What is due within this time goes now: timers are no finer (seconds).
-SLACK = 0.0002
+# What is due within this time goes now (seconds). Timers tick in whole milliseconds: the nearer of two ticks it is.
+SLACK = 0.0005
 # Records of faults of one direction of one connection: a corrupt stream must not fill the journal.
 MOST_RECORDS = 10_000
 # A step of our own beside those of `faults`: somebody waits for what is before it.

@@ -15,6 +15,8 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
 
+from sockwright.backstage import stand_back
+
 J = TypeVar("J")
 
 # A thread that has had nothing to do for so long ends (seconds).
@@ -98,7 +100,11 @@ class Pool(Generic[J]):
         """Start one more thread."""
         with self.lock:
             self.threads += 1
-        threading.Thread(target=self._work, name=next(self._names), daemon=True).start()
+        threading.Thread(target=self._run, name=next(self._names), daemon=True).start()
+
+    def _run(self) -> None:
+        stand_back()
+        self._work()
 
     def next(self) -> J | None:
         """Wait for a job; None once this thread shall end, which no longer counts then."""

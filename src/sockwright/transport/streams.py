@@ -17,7 +17,7 @@ import socket
 import ssl
 from collections.abc import Callable
 from time import time
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any
 
 from sockwright.binding import Refusal
 from sockwright.config import duration_text
@@ -147,15 +147,16 @@ class Stream(Driver, asyncio.Protocol):
     # -- what the loop tells us
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert hasattr(transport, "write")  # uvloop's transports are no subclass of asyncio.Transport
-        transport = cast(asyncio.Transport, transport)
-        self._transport = transport
-        self.write = transport.write
-        transport.set_write_buffer_limits(high=self.server.limits.write_buffer)
-        self.server.streams[self] = None
-        self._note_tls(transport)
-        if self.server.plan is not self._plan:  # it was changed while the loop, or TLS, got this connection ready
-            self._stand((None, None) if self.server.plan is None else self.server.plan.rows(self._count))
+        made: Any = transport  # uvloop's are no subclass of asyncio.Transport
+        self._transport = made
+        self.write = made.write
+        server = self.server
+        made.set_write_buffer_limits(high=server.limits.write_buffer)
+        server.streams[self] = None
+        if server.tls is not None:
+            self._note_tls(transport)
+        if server.plan is not self._plan:  # it was changed while the loop, or TLS, got this connection ready
+            self._stand((None, None) if server.plan is None else server.plan.rows(self._count))
         self.perform(self.conversation.opened(self.last))
 
     def data_received(self, data: bytes) -> None:
@@ -557,7 +558,7 @@ class Stream(Driver, asyncio.Protocol):
         self.last = now = time()
         self.perform(self.conversation.opened(now))
 
-    def _note_tls(self, transport: asyncio.Transport) -> None:
+    def _note_tls(self, transport: asyncio.BaseTransport) -> None:
         tls = transport.get_extra_info("ssl_object")
         if tls is not None:
             self.secure = True

@@ -18,7 +18,6 @@ import asyncio
 import contextlib
 import socket
 import ssl
-from collections.abc import Callable, Sequence
 from time import time
 from typing import Any
 
@@ -39,7 +38,7 @@ from sockwright.journal.records import (
     STOPPED,
     Ended,
     Opened,
-    Record,
+    Tape,
 )
 from sockwright.transport.doors import StreamServer, tls_hint
 from sockwright.transport.limits import RESET_ON_CLOSE
@@ -51,8 +50,6 @@ DIAL_WAIT = 5.0
 
 # A side under TLS cannot be told that the other one has said all; it may answer until it was silent for so long.
 LAST_WORDS = 5.0
-
-Tape = Callable[[Sequence[Record]], Any]
 
 
 class Relay:

@@ -29,14 +29,13 @@ from sockwright.journal.records import (
     TIMEOUT,
     Ended,
     Opened,
-    Record,
+    Tape,
 )
 from sockwright.transport.driver import Journal
 from sockwright.transport.limits import DATAGRAMS_PER_TURN, LARGEST_DATAGRAM, SWEEP, Limits
 from sockwright.transport.pipe import DatagramPipe
 from sockwright.transport.tally import Counted, Counts, Tally
 
-Tape = Callable[[Sequence[Record]], Any]
 _SOON_GONE = (BlockingIOError, InterruptedError)
 
 

@@ -145,7 +145,11 @@ class Content:
     def whole(self) -> tuple[bytes, str]:
         """Return the content, once its end was found, and in what way its lines do not end as they should ("")."""
         parts = self._parts
-        stuffed = (parts[0] if len(parts) == 1 else b"".join(parts))[:-3]
+        if len(parts[-1]) >= 3:  # cut before it is joined: to copy a large mail twice costs as much as to read it
+            parts[-1] = parts[-1][:-3]
+            stuffed = parts[0] if len(parts) == 1 else b"".join(parts)
+        else:
+            stuffed = b"".join(parts)[:-3]
         if self._odd:
             content = unstuff(stuffed)
             return content, breaches(content)

@@ -60,7 +60,7 @@ class LinesReport:
                 verdict.redirects or _NO_REDIRECTS,
                 link.text,
                 link.origin,
-                verdict.hint,
+                verdict.hint if verdict.kind == "redirected" else verdict.note,
                 verdict.why,
             )
         )
