@@ -29,6 +29,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from sockwright.backstage import stand_back
 from sockwright.errors import ConfigError
 from sockwright.journal.records import ENDED, OPENED, RECEIVED, SENT, Taped
 from sockwright.journal.transcript import Chunk, HalfClose, Noted, Transcript
@@ -133,6 +134,7 @@ class Recorder:
             self._give_up(wrong)
 
     def _work(self) -> None:
+        stand_back()
         wait = TICK
         while not self._stop.wait(wait):
             wait = TICK if not self._write() else REST if self._taken - self._done < RESTLESS else 0.0
