@@ -177,6 +177,23 @@ def test_big_bodies_are_cut_before_records_are_left_out() -> None:
     journal.close()
 
 
+def test_a_flood_of_small_bodies_is_thinned_to_what_may_be_kept() -> None:
+    journal = Journal(None, limits=Limits(burst_bytes=20_000, bytes_per_second=1, tick=0.2))
+    quiet, loud = journal.begin(1.0, OPEN), journal.begin(1.0, OPEN)
+    journal.append((RECEIVED, quiet, 1.0, b"question", 8))
+    for _ in range(990):  # one look of the writer
+        journal.append((EXCHANGED, loud, 1.0, b"x" * 100, 100, b"y" * 100, 100))
+    journal.flush()
+    one, other = journal.connection(quiet), journal.connection(loud)
+    assert one is not None
+    assert other is not None
+    assert one.omitted == 0
+    kept = 990 - other.omitted
+    assert 30 < kept < 120  # of 215 bytes each; half of the room is for those who say less
+    assert journal.transcript(other).kept("received").size == kept * 100
+    journal.close()
+
+
 def test_too_many_connections_are_counted_not_kept() -> None:
     journal = Journal(None, limits=Limits(burst_connections=10, connections_per_second=1))
     for _ in range(50):

@@ -12,9 +12,9 @@ import pytest
 from tests.sockets import ask, dial, read_all, read_exactly, until
 
 from sockwright.errors import ServiceError
-from sockwright.services.books import DEFAULT, Book, entry_of, table_of
+from sockwright.services.books import DEFAULT, LONGEST_RECENT, RECENT, WORTH, Book, Recent, Shelf, entry_of, table_of
 from sockwright.services.ciphers import cipher
-from sockwright.stores import Store, open_store
+from sockwright.stores import Change, Store, open_store
 from sockwright.workbench import BenchThread
 
 WORDS = {
@@ -67,6 +67,59 @@ def find(word: str) -> str | None:
 )
 def test_a_word_is_found_however_it_is_written(word: str, plain: str | None) -> None:
     assert find(word) == plain
+
+
+def test_an_odd_word_changes_and_is_found_in_capitals_too() -> None:
+    one = book({"q": "?mark", "w": "word"})
+    assert one.find(b"Q") == b"?mark"
+    one.apply(Change(table_of(DEFAULT), 2, put={b"q": b"mark", b"w": b"two words"}))
+    assert (one.find(b"q"), one.find(b"w"), len(one)) == (b"mark", b"two words", 2)
+    assert one.words == {b"q": b"mark"}
+    one.apply(Change(table_of(DEFAULT), 3, drop=(b"q", b"w")))
+    assert (one.find(b"q"), one.find(b"w"), len(one)) == (None, None, 0)
+
+
+@pytest.fixture
+def shelf() -> Iterator[Shelf]:
+    """Yield a shelf with a book whose words are more than what is at hand."""
+    store = open_store("memory:")
+    store.change(table_of(DEFAULT), {b"w%d" % n: b"p%d" % n for n in range(RECENT + 100)} | {b"q": b"?mark"})
+    yield Shelf(store)
+    store.close()
+
+
+def test_what_was_asked_for_is_at_hand_and_means_the_same(shelf: Shelf) -> None:
+    for _ in range(2):
+        assert [shelf.recent[word] for word in (b"w1", b"W1", b"w2")] == [b"p1", b"P1", b"p2"]
+    for word in (b"unknown", b"q", b"[x"):
+        for _ in range(2):
+            with pytest.raises(KeyError):
+                shelf.recent[word]
+    assert [*shelf.recent] == [b"w1", b"W1", b"w2"]
+
+
+def test_what_is_at_hand_is_bounded_and_spared_where_it_does_not_pay(shelf: Shelf) -> None:
+    recent = shelf.recent
+    for number in range(RECENT + 1):
+        recent.asked += WORTH
+        assert recent[b"w%d" % number] == b"p%d" % number
+    assert len(recent) == 1  # it paid: begun anew
+    assert recent.spared is None
+    for number in range(RECENT + 1):
+        recent.asked += 1
+        assert recent[b"w%d" % number] == b"p%d" % number
+    assert recent.spared is not None
+    assert recent.spared(b"w1") == b"p1"
+    with pytest.raises(KeyError):
+        recent.spared(b"q")  # what text cannot say goes the long way there too
+    recent.begin_anew()
+    assert (recent.spared, len(recent)) == (None, 0)
+
+
+def test_a_few_long_words_are_not_kept_at_hand() -> None:
+    long = b"x" * LONGEST_RECENT
+    recent = Recent(Book(1, {long: b"plain"}))
+    assert [recent[long], recent[long], len(recent)] == [b"plain", b"plain", 0]
 
 
 def test_a_book_reads_backwards_and_of_several_the_first_is_meant() -> None:

@@ -27,7 +27,7 @@ from sockwright.journal.memory import Memory
 from sockwright.journal.numbers import Numbers
 from sockwright.journal.records import OMITTED, OPENED, RARE, Entry, Opened, Record
 from sockwright.journal.runs import Run, born
-from sockwright.journal.thinning import Allowance, cut, thin
+from sockwright.journal.thinning import CUT, Allowance, cut, thin
 from sockwright.journal.transcript import Transcript
 from sockwright.journal.writer import Writer
 
@@ -40,6 +40,10 @@ PIECE = 1_000
 REST = 0.001
 # Looks at an empty ring after which the writer looks less often.
 QUIET = 25
+# One record in so many is weighed to learn what all weigh ...
+SAMPLE = 16
+# ... and so much more than is allowed is taken all the same: what comes later pays for it.
+SLACK = 1.25
 
 _number_of = itemgetter(1)
 
@@ -233,14 +237,20 @@ class Journal:
     def _keep(self, records: Sequence[Record], first: int, changed: dict[int, Connection], *, all_bulk: bool) -> None:
         """Pack what the allowance lets through, for memory and file."""
         now, last = time.monotonic(), records[-1][2]
-        records, left_out = thin(records, self._records_left.at(now), all_bulk)
+        most, allowed = self._records_left.at(now), self._bytes_left.at(now)
+        if allowed < len(records) * CUT and len(records) > SAMPLE:
+            # To pack what does not fit, just to see that, would cost more than all else here.
+            sample = records[::SAMPLE]
+            each = len(pack(sample)) // len(sample)
+            if each < CUT:
+                most = min(most, allowed // each)
+        records, left_out = thin(records, most, all_bulk)
         omitted = Counter(left_out)
         blob = pack(_with_omitted(records, omitted))
-        allowed = self._bytes_left.at(now)
-        if len(blob) > allowed:
+        if len(blob) > allowed * SLACK:
             records = cut(records)
             blob = pack(_with_omitted(records, omitted))
-        if len(blob) > allowed:
+        if len(blob) > allowed * SLACK:
             records, left_out = thin(records, len(records) * allowed // len(blob))
             omitted.update(left_out)
             blob = pack(_with_omitted(records, omitted))

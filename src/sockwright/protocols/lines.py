@@ -33,7 +33,7 @@ from sockwright.errors import PeerError, ServiceError
 from sockwright.protocols import Terms
 from sockwright.wire import framing
 
-_LF = 10
+_LF, _CR = b"\n\r"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,19 @@ class Lines(Dialogue):
     Blocking services get one batch at a time, so that answers keep the order of the frames.
     """
 
-    __slots__ = ("_answer", "_asked", "_began", "_frames", "_framing", "_limits", "_owed", "_said_all", "_service")
+    __slots__ = (
+        "_answer",
+        "_asked",
+        "_began",
+        "_frames",
+        "_framing",
+        "_limits",
+        "_owed",
+        "_passed",
+        "_said_all",
+        "_service",
+        "_straight",
+    )
 
     def __init__(self, service: Service, cutter: framing.Framing | None, limits: Limits) -> None:
         super().__init__()
@@ -114,13 +126,16 @@ class Lines(Dialogue):
         self._began = False
         self._owed: Sequence[Action] = ()  # for one read on the hot path, where somebody's code failed
         self._answer: Callable[[bytes], bytes] | None = None  # one frame to its answer, in place
+        # The longest read of whole lines that is answered without `feed`: none while a line has begun.
+        self._straight = limits.longest_frame
+        self._passed = 0  # bytes that were, and that the framing has not seen
         if not service.blocking and not service.is_async and not service.is_session and not service.speaks_first:
             if cutter is None:
                 self.inline = self._raw_inline()
             elif service.answers:
                 self._answer = _answering(service)
                 if type(cutter) is framing.Lines:
-                    self.inline = self._line_inline(cutter, self._answer)
+                    self.inline = self._answer_whole
 
     def _raw_inline(self) -> Callable[[bytes], bytes | None] | None:
         """Return the service itself where it maps bytes to bytes, or what fits it to the hot path."""
@@ -139,37 +154,34 @@ class Lines(Dialogue):
             return swallow
         return None
 
-    def _line_inline(self, lines: framing.Lines, answer: Callable[[bytes], bytes]) -> Callable[[bytes], bytes | None]:
-        """Return what answers whole lines in one call: one split and one write for all that a read brought."""
-        longest = self._limits.longest_frame
-        rest = lines.rest
-        passed = 0  # bytes that `lines` has not seen
+    def _answer_whole(self, data: bytes) -> bytes | None:
+        """Answer whole lines, all that a read brought: the hot path. One object, whose parts lie side by side."""
+        if data[-1] != _LF or len(data) > self._straight:
+            return None
+        self._passed += len(data)
+        self.deadline = None
+        self._began = True
+        line = data[:-1]
+        if _LF in line:
+            return self._answer_several(data)
+        if line and line[-1] == _CR:
+            line = line[:-1]
+        answer = self._answer  # a call of an attribute would look for a method first
+        try:
+            return answer(line) + b"\n"  # type: ignore[misc]  # where there is none, this is not called
+        except ServiceError as refused:
+            return encode_outcome(Refusal(str(refused), refused.code)) + b"\n"
 
-        def inline(data: bytes) -> bytes | None:
-            nonlocal passed
-            if data[-1] != _LF or len(data) > longest or rest or lines.broken is not None:
-                lines.skip(passed)
-                passed = 0
-                return None
-            passed += len(data)
-            self.deadline = None
-            self._began = True
-            if data.find(b"\n") == len(data) - 1:
-                try:
-                    return answer(data[:-2] if data[-2:] == b"\r\n" else data[:-1]) + b"\n"
-                except ServiceError as refused:
-                    return encode_outcome(Refusal(str(refused), refused.code)) + b"\n"
-            return several(data.replace(b"\r\n", b"\n") if b"\r" in data else data)
-
-        def several(data: bytes) -> bytes:
-            actions = self._answer_all(answer, data[:-1].split(b"\n"))
-            said = actions[-1]
-            if len(actions) == 1 and type(said) is bytes:
-                return said
-            self._owed = actions  # the hot path cannot write notes: `answered` hands out all of it
-            raise _NotesToo
-
-        return inline
+    def _answer_several(self, data: bytes) -> bytes:
+        assert self._answer is not None
+        if b"\r" in data:
+            data = data.replace(b"\r\n", b"\n")
+        actions = self._answer_all(self._answer, data[:-1].split(b"\n"))
+        said = actions[-1]
+        if len(actions) == 1 and type(said) is bytes:
+            return said
+        self._owed = actions  # the hot path cannot write notes: `answered` hands out all of it
+        raise _NotesToo
 
     # -- events
 
@@ -192,6 +204,10 @@ class Lines(Dialogue):
         if self._framing is None:
             frames = [data]
         else:
+            if self._passed and type(self._framing) is framing.Lines:
+                self._framing.skip(self._passed)
+                self._passed = 0
+            self._straight = -1
             try:
                 frames = self._framing.feed(data)
             except PeerError as wrong:
@@ -199,6 +215,8 @@ class Lines(Dialogue):
             self.deadline = now + self._limits.whole_frame if self._framing.pending else None
             if self._framing.broken is not None:
                 return (*self._take(frames), *self._refuse(self._framing.broken))
+            if not self._framing.pending:
+                self._straight = self._limits.longest_frame
         return self._take(frames)
 
     def half_closed(self, now: float) -> Actions:

@@ -3,13 +3,14 @@
 A word is found first as it came; then in Unicode's composed form (NFC, so й is й however it was typed); then in small
 letters, where the answer takes over the capitals (`KHOOR` HELLO, `Khoor` Hello). Ё and Е are two letters.
 
-The books are in memory, as UTF-8; the store behind them says when one has changed.
+The books are in memory, as UTF-8; the store behind them says when one has changed. What was asked for lately is at
+hand besides, close together: see `Recent`.
 """
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from sockwright.config import suggest
 from sockwright.errors import ServiceError
@@ -25,8 +26,15 @@ PREFIX = "codebook/"
 # Characters of a word, a plain word and a book's name: a dictionary's entry, not a document.
 LONGEST_WORD = 1_000
 LONGEST_NAME = 64
+# Words that are at hand: their table, words and answers together take about a megabyte, the second cache of a core.
+RECENT = 10_000
+LONGEST_RECENT = 200  # bytes of word and answer: a few long ones would take the room of many
+# Words asked for, per word that was not at hand, below which it is not worth its while ...
+WORTH = 3
+# ... and after how many words that is tried again.
+AGAIN = 2_000_000
 
-_NO_WORDS: Mapping[bytes, bytes] = {}
+_JSON = (b"[", b"{")  # how a word begins that makes JSON of its line
 
 
 def nfc(word: str) -> str:
@@ -66,19 +74,18 @@ def entry_of(word: str, plain: str) -> tuple[bytes, bytes]:
 class Book:
     """One book in memory. `find` and `find_plain` take and return UTF-8; None is unknown."""
 
-    __slots__ = ("_back", "_folded", "_odd", "revision", "unsayable", "words")
+    __slots__ = ("_back", "_folded", "_odd", "revision", "words")
 
     def __init__(self, revision: int, words: dict[bytes, bytes]) -> None:
         self.revision = revision
         self.words = words
-        # Words that a line of text cannot mean, since it would be JSON, or two words: kept where the fast way does
-        # not look.
-        self._odd: dict[bytes, bytes] = {}
+        # Words that a line of text cannot mean, since it would be JSON, and those whose plain word it cannot say: kept
+        # where the fast way does not look.
+        self._odd = {word: plain for word, plain in words.items() if word[:1] in _JSON or is_unsayable(plain)}
+        for word in self._odd:
+            del words[word]
         self._folded: dict[bytes, bytes] | None = None
         self._back: dict[bytes, bytes] | None = None
-        self.unsayable = {plain for plain in words.values() if is_unsayable(plain)}
-        for word in [word for word in words if word[:1] in (b"[", b"{")]:
-            self._odd[word] = words.pop(word)
 
     def __len__(self) -> int:
         return len(self.words) + len(self._odd)
@@ -94,9 +101,10 @@ class Book:
             self.words.pop(word, None)
             self._odd.pop(word, None)
         for word, plain in change.put.items():
-            (self._odd if word[:1] in (b"[", b"{") else self.words)[word] = plain
-            if is_unsayable(plain):
-                self.unsayable.add(plain)
+            is_odd = word[:1] in _JSON or is_unsayable(plain)
+            here, there = (self._odd, self.words) if is_odd else (self.words, self._odd)
+            here[word] = plain
+            there.pop(word, None)
         self._folded = self._back = None
 
     def find(self, word: bytes) -> bytes | None:
@@ -111,7 +119,7 @@ class Book:
             return found
         small = text.lower()
         key = small.encode()
-        found = self.words.get(key) if small != text else None
+        found = self.words.get(key) or self._odd.get(key) if small != text else None
         if found is None:
             if self._folded is None:
                 both = (self.words, self._odd)
@@ -158,8 +166,52 @@ def _as_written(asked: str, found: str) -> str:
     return found
 
 
+class Recent(dict[bytes, bytes]):
+    """Words as they were asked for lately, and their answers; what is not here is found and taken in.
+
+    A large book lies all over memory, and a word of it costs four or five waits for memory, more than all else about
+    it. Of what people write the same few thousand words are nine tenths, and those fit a cache of the processor. It
+    also makes words in capitals as quick as others.
+    """
+
+    __slots__ = ("_book", "_since", "again", "asked", "spared")
+
+    def __init__(self, book: Book | None) -> None:
+        self._book = book  # None: nothing is known
+        self.asked = self._since = 0  # words, so far and when this was last empty
+        self.again = AGAIN  # words asked for, at which `begin_anew` is due
+        # Where set, to be asked in place of this: almost every word is another one.
+        self.spared: Callable[[bytes], bytes] | None = None
+
+    def __missing__(self, word: bytes) -> bytes:
+        book = self._book
+        plain = None if book is None else book.find(word)
+        if book is None or plain is None or word[:1] in _JSON or is_unsayable(plain):
+            raise KeyError(word)
+        if len(self) >= RECENT:
+            if self.asked - self._since < WORTH * RECENT:
+                self.spared = book.words.__getitem__
+            self.clear()
+            self._since = self.asked
+        if len(word) + len(plain) > LONGEST_RECENT:
+            return plain
+        # A copy: the book's own lies where it lies.
+        self[word] = copy = b"%b" % plain
+        return copy
+
+    def begin_anew(self) -> None:
+        """Forget what was asked for long ago, and try whether it is worth its while again."""
+        self.clear()
+        self.spared = None
+        self._since = self.asked
+        self.again = self.asked + AGAIN
+
+
 class Shelf:
-    """All books of a store, in memory. `known` are the words of the book that is meant where none is named.
+    """All books of a store, in memory.
+
+    `recent` is the fast way to a word of the book that is meant where none is named, for lines of text: it raises
+    KeyError for what should rather go the long way. Another one takes its place whenever a book changes.
 
     While the state is unavailable nothing is answered: another node may have changed it meanwhile.
     """
@@ -169,8 +221,7 @@ class Shelf:
         self._books: dict[str, Book] = {}
         self._trouble = ""
         self.book: Book | None = None
-        self.known: Mapping[bytes, bytes] = _NO_WORDS
-        self.unsayable: set[bytes] = set()
+        self.recent = Recent(None)
         store.follow(Follower(changed=self._changed, trouble=self._troubled))
         if store.fresh:
             try:
@@ -189,10 +240,8 @@ class Shelf:
 
     def _choose(self) -> None:
         """Point the fast way at the book that is meant where none is named."""
-        book = self._books.get(DEFAULT) or self._books.get(SAMPLE)
-        self.book = book
-        self.known = book.words if book is not None and not self._trouble else _NO_WORDS
-        self.unsayable = book.unsayable if book is not None else set()
+        self.book = self._books.get(DEFAULT) or self._books.get(SAMPLE)
+        self.recent = Recent(None if self._trouble else self.book)
 
     def _changed(self, changes: Sequence[Change]) -> None:
         for change in changes:

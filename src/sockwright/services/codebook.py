@@ -71,7 +71,7 @@ def _by_line(shelf: Shelf, line: bytes) -> bytes:
             raise ServiceError(f"byte {wrong.start} (0x{line[wrong.start]:02x}) is not UTF-8", code=400) from None
         raise
     known = {one for one in found if one is not None}
-    if not book.unsayable.isdisjoint(known) or any(is_unsayable(one) for one in known):
+    if any(is_unsayable(one) for one in known):
         return msgspec.json.encode([_text(one) for one in found])
     return b" ".join([b"?" + word if one is None else one for word, one in zip(words, found, strict=True)])
 
@@ -97,16 +97,15 @@ def offer(context: Context) -> Sequence[Service]:
     def decode_line(line: bytes) -> bytes:
         """Decipher a list as text: words apart by blanks, or JSON."""
         words = line.split()
+        recent = shelf.recent
+        recent.asked = asked = recent.asked + len(words)
+        if asked > recent.again:
+            recent.begin_anew()
         try:
-            if not shelf.unsayable and len(words) <= MOST_WORDS:
-                # All of it in C. What is unknown is None, which cannot be joined.
-                return join(map(shelf.known.get, words))  # type: ignore[arg-type]
-            answers = [shelf.known[word] for word in words]
-        except (TypeError, KeyError):
+            answer = join(map(recent.spared or recent.__getitem__, words))  # all of it in C
+        except (KeyError, UnicodeDecodeError):
             return _by_line(shelf, line)
-        if len(answers) > MOST_WORDS or not shelf.unsayable.isdisjoint(answers):
-            return _by_line(shelf, line)
-        return join(answers)
+        return answer if len(words) <= MOST_WORDS else _by_line(shelf, line)
 
     @service(blocking=False)
     def decode(words: list[str], book: str = "") -> list[str | None]:

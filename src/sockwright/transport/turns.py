@@ -52,8 +52,8 @@ class Turn:
                     stream.failed(data, now, failure(wrong))
                     continue
             try:
-                if inline is None and stream.timely is not None:
-                    answer = stream.timely(data, now)
+                if inline is None and (timely := stream.timely) is not None:
+                    answer = timely(data, now)
                 if not answer:
                     if answer is None:
                         stream.arrived(data, now)
@@ -89,7 +89,8 @@ class Turn:
             stream.received += size
             stream.sent += size_sent
             stream.exchanges += 1
-            stream.append(
+            append = stream.append  # a call of an attribute would look for a method first
+            append(
                 (
                     EXCHANGED,
                     stream.number,

@@ -130,11 +130,6 @@ class Lines:
             self._keep(rest)
         return lines
 
-    @property
-    def rest(self) -> bytearray:
-        """What there is of an unfinished line; always the same object."""
-        return self._rest
-
     def skip(self, count: int) -> None:
         """Count whole lines, `count` bytes of them, that somebody else has read."""
         self._offset += count
