@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.desk.standing import Standing
 from tests.programs import environment
@@ -35,6 +35,7 @@ def _pasted(command: str, home: Path) -> subprocess.CompletedProcess[bytes]:
 
 
 @given(st.binary(max_size=300))
+@example(b"-\x00")
 @settings(max_examples=25)
 def test_any_bytes_are_quoted_for_the_shell(data: bytes) -> None:
     assert subprocess.run(["sh", "-c", _printf(data)], capture_output=True, timeout=10, check=True).stdout == data

@@ -236,7 +236,10 @@ def _python_socket(at: Endpoint, data: bytes, *, udp: bool) -> str:
 
 def _printf(data: bytes) -> str:
     """Return the command that writes `data`: octal escapes, which every printf knows, for all but plain ASCII."""
-    return "printf '" + "".join(map(_escaped, data)) + "'"
+    text = "".join(map(_escaped, data))
+    if text.startswith("-"):  # it would be taken for an option
+        text = f"\\{ord('-'):03o}{text[1:]}"
+    return f"printf '{text}'"
 
 
 def _escaped(byte: int) -> str:
