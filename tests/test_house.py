@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import re
 import subprocess
+import tokenize
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -97,6 +99,20 @@ def test_no_file_names_an_index_or_this_machine() -> None:
         if (found := forbidden.search(path.read_bytes()))
     }
     assert not held
+
+
+def test_no_expression_repeats_a_group_possessively() -> None:
+    # Python before 3.11.5, Debian 12's among them, takes too much there when a repetition fails half-way. An atomic
+    # group, (?>(?:...)*), means the same and is as fast.
+    one_character = re.compile(r"\\.|\[\^?\]?(?:[^\]\\]|\\.)*\]", re.DOTALL)
+    possessive = re.compile(r"\)(?:[*+?]|\{\{?[0-9,]+\}\}?)\+")
+    found = []
+    for path in sorted(SOURCE.rglob("*.py")):
+        for token in tokenize.generate_tokens(io.StringIO(path.read_text("utf-8")).readline):
+            is_raw = token.type == tokenize.STRING and "r" in re.split("[\"']", token.string, maxsplit=1)[0].lower()
+            if is_raw and possessive.search(one_character.sub("x", token.string)):
+                found.append(f"{path.relative_to(SOURCE)}:{token.start[0]}")
+    assert not found
 
 
 def test_strangers_have_a_package_each() -> None:

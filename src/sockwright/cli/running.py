@@ -190,9 +190,17 @@ async def _run(
             connections = sum(len(getattr(server, "streams", ())) for server in watched)
             if connections:
                 manners.remark(f"waiting for {connections} connections, {config.duration_text(limits.grace)} at most")
-    except* (PortTaken, ConfigError) as several:
-        raise several.exceptions[0] from None
+    except BaseExceptionGroup as several:  # not `except*`: what that raises comes in a group again before Python 3.11.4
+        ours, rest = several.split((PortTaken, ConfigError))
+        if ours is None or rest is not None:
+            raise
+        raise _first_of(ours) from None
     return manners.INTERRUPTED if number == signal.SIGINT else manners.OK
+
+
+def _first_of(several: BaseExceptionGroup[BaseException]) -> BaseException:
+    first = several.exceptions[0]
+    return _first_of(first) if isinstance(first, BaseExceptionGroup) else first
 
 
 def _mount_console(

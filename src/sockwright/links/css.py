@@ -25,16 +25,16 @@ def _word(word: str) -> str:
 
 
 _COMMENT = r"/\*[\s\S]*?(?:\*/|\Z)"
-_DOUBLE = r'"(?:[^"\\\n\f]|\\[\s\S])*+"?'
-_SINGLE = r"'(?:[^'\\\n\f]|\\[\s\S])*+'?"
-_BARE = r"(?:[^\"'()\\\s\x00-\x08\x0b\x0e-\x1f\x7f]|\\(?:[0-9a-fA-F]{1,6}[ \t\n\f]?|[^\n\f]))*+"
-_BLANK = rf"(?>\s+|{_COMMENT})*+"
+_DOUBLE = r'"(?>(?:[^"\\\n\f]|\\[\s\S])*)"?'
+_SINGLE = r"'(?>(?:[^'\\\n\f]|\\[\s\S])*)'?"
+_BARE = r"(?>(?:[^\"'()\\\s\x00-\x08\x0b\x0e-\x1f\x7f]|\\(?:[0-9a-fA-F]{1,6}[ \t\n\f]?|[^\n\f]))*)"
+_BLANK = rf"(?>(?>\s+|{_COMMENT})*)"
 _IN_URL = rf"(?P<value>{_DOUBLE}|{_SINGLE}|{_BARE}(?=\s*+(?:\)|\Z)))\s*+\)?"
 _URL = rf"{_word('url')}\(\s*+{_IN_URL}"
 _STRING_OR_URL = rf"(?:(?P<url>{_word('url')}\(\s*+)|(?=[\"'])){_IN_URL}"
 
 # What certainly begins nothing of interest is jumped over; the rest is looked at token by token.
-_IDLE = r"(?:[^/\"'{uUiI@\\]++|[uU](?!rl|RL|[rR]?\\)|[iI](?!mage|MAGE|\w*\\)|/(?!\*))*+"
+_IDLE = r"(?>(?:[^/\"'{uUiI@\\]++|[uU](?!rl|RL|[rR]?\\)|[iI](?!mage|MAGE|\w*\\)|/(?!\*))*)"
 _TOKEN = re.compile(
     rf"{_IDLE}(?:{_COMMENT}|{_DOUBLE}|{_SINGLE}|(?P<block>\{{)|(?<![-\w])(?P<url>{_URL})"
     rf"|@(?P<import>{_word('import')})(?![-\w])|@(?P<namespace>{_word('namespace')})(?![-\w])"
@@ -42,10 +42,10 @@ _TOKEN = re.compile(
     re.IGNORECASE,
 )
 _AFTER_IMPORT = re.compile(rf"{_BLANK}{_STRING_OR_URL}", re.IGNORECASE)
-_AFTER_NAMESPACE = re.compile(rf"{_BLANK}(?:[-\w]++{_BLANK})?+{_STRING_OR_URL}", re.IGNORECASE)
+_AFTER_NAMESPACE = re.compile(rf"{_BLANK}(?>(?:[-\w]++{_BLANK})?){_STRING_OR_URL}", re.IGNORECASE)
 _IN_SET = re.compile(rf"{_COMMENT}|(?P<candidate>{_STRING_OR_URL})|(?P<open>\()|(?P<close>\))|\\[\s\S]", re.IGNORECASE)
 _ESCAPE = re.compile(r"\\(?:([0-9a-fA-F]{1,6})[ \t\n\f]?|(\n)|([\s\S]))")
-_INSIDE = re.compile(r"(?:(?<=\")(?:[^\"\\]|\\[\s\S])*+|(?<=')(?:[^'\\]|\\[\s\S])*+)")
+_INSIDE = re.compile(r"(?:(?<=\")(?>(?:[^\"\\]|\\[\s\S])*)|(?<=')(?>(?:[^'\\]|\\[\s\S])*))")
 _WORTH_READING = re.compile(r"[(@]")
 
 

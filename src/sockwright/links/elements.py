@@ -71,7 +71,7 @@ _EQUALS = r"[\t\n\f ]*+=[\t\n\f ]*+"
 _VALUE = r"(?:\"[^\"]*+\"?|'[^']*+'?|[^\t\n\f >]*+)"
 _REFRESH = re.compile(
     r"[\t\n\f ]*+(?:[0-9]++|(?=\.))[0-9.]*+(?=[;,\t\n\f ])[\t\n\f ]*+[;,]?[\t\n\f ]*+"
-    r"(?:url[\t\n\f ]*+=[\t\n\f ]*+)?+(?:\"([^\"]*)|'([^']*)|(.*))",
+    r"(?>(?:url[\t\n\f ]*+=[\t\n\f ]*+)?)(?:\"([^\"]*)|'([^']*)|(.*))",
     re.IGNORECASE | re.DOTALL,
 )
 
@@ -245,7 +245,7 @@ def _finder(attribute: str) -> re.Pattern[str]:
     """Make the pattern of a tag up to an attribute's value; only the few names in this module come here."""
     name = re.escape(attribute)
     _FINDERS[attribute] = re.compile(
-        rf"<[^\t\n\f />]*+(?:{_BETWEEN}(?!(?i:{name})[\t\n\f />=]){_NAME}(?:{_EQUALS}{_VALUE})?+)*+"
+        rf"<[^\t\n\f />]*+(?>(?:{_BETWEEN}(?!(?i:{name})[\t\n\f />=]){_NAME}(?>(?:{_EQUALS}{_VALUE})?))*)"
         rf"{_BETWEEN}(?i:{name})(?:{_EQUALS}(?:\"([^\"]*+)|'([^']*+)|([^\t\n\f >]*+))|())"
     )
     return _FINDERS[attribute]
@@ -266,4 +266,4 @@ def candidates(srcset: str) -> Iterator[tuple[str, int]]:
 
 
 _CANDIDATE = re.compile(r"[\t\n\f\r ,]*+([^\t\n\f\r ]++)")
-_DESCRIPTORS = re.compile(r"(?:[^(,]++|\([^)]*+\)?)*+,?")
+_DESCRIPTORS = re.compile(r"(?>(?:[^(,]++|\([^)]*+\)?)*),?")

@@ -21,9 +21,9 @@ TITLE_LIMIT = 2_000  # characters of a title; the standard has no limit, but an 
 _ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
 _UP_TO = f"{{0,{TITLE_LIMIT}}}"
 _TITLE = rf"(?:\"(?:[^\"\\]|\\.){_UP_TO}\"|'(?:[^'\\]|\\.){_UP_TO}'|\((?:[^()\\]|\\.){_UP_TO}\))"
-_IN_POINTS = r"<((?:[^<>\n\\]|\\.)*+)>"
+_IN_POINTS = r"<((?>(?:[^<>\n\\]|\\.)*))>"
 _CHARACTER = r"[^\s()\\\x00-\x1f\x7f]|\\[!-/:-@\[-`{-~]?"
-_BARE = rf"((?:{_CHARACTER}|\((?:{_CHARACTER}|\((?:{_CHARACTER}|\((?:{_CHARACTER})*+\))*+\))*+\))*+)"
+_BARE = rf"((?>(?:{_CHARACTER}|\((?>(?:{_CHARACTER}|\((?>(?:{_CHARACTER}|\((?>(?:{_CHARACTER})*)\))*)\))*)\))*))"
 _TARGET = re.compile(rf"\(\s*+(?:{_IN_POINTS}|(?!<){_BARE})(?:\s++{_TITLE})?\s*+\)", re.DOTALL)
 _LABEL = rf"\[((?:[^\[\]\\]|\\.){{1,{LABEL_LIMIT}}}+)\]"
 _REFERENCE = re.compile(_LABEL, re.DOTALL)
@@ -40,12 +40,12 @@ _TOKEN = re.compile(
 )
 _AUTOLINK = re.compile(r"<([A-Za-z][A-Za-z0-9+.-]{1,31}:[^\s<>\x00-\x1f\x7f]*+)>")
 _MAIL = re.compile(
-    r"<([a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]++@[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9-]++)*+)>"
+    r"<([a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]++@[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?>(?:\.[a-zA-Z0-9-]++)*))>"
 )
 _HTML = re.compile(
-    r"<(?:[A-Za-z][A-Za-z0-9-]*+(?:\s++[A-Za-z_:][\w.:-]*+(?:\s*+=\s*+(?:[^\s\"'=<>`]++|'[^']*+'|\"[^\"]*+\"))?+)*+\s*+/?>"
-    r"|/[A-Za-z][A-Za-z0-9-]*+\s*+>|!--(?:>|->|(?:(?!-->).)*+-->)|\?(?:(?!\?>).)*+\?>|![A-Za-z][^>]*+>"
-    r"|!\[CDATA\[(?:(?!\]\]>).)*+\]\]>)",
+    r"<(?:[A-Za-z][A-Za-z0-9-]*+(?>(?:\s++[A-Za-z_:][\w.:-]*+(?>(?:\s*+=\s*+(?:[^\s\"'=<>`]++|'[^']*+'|\"[^\"]*+\"))?))*)\s*+/?>"
+    r"|/[A-Za-z][A-Za-z0-9-]*+\s*+>|!--(?:>|->|(?>(?:(?!-->).)*)-->)|\?(?>(?:(?!\?>).)*)\?>|![A-Za-z][^>]*+>"
+    r"|!\[CDATA\[(?>(?:(?!\]\]>).)*)\]\]>)",
     re.DOTALL,
 )
 _PLAIN = re.compile(

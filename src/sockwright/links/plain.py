@@ -18,7 +18,7 @@ _FOUND = re.compile(rf"(?<![A-Za-z0-9+])(?:{URL_IN_TEXT}|{_MAIL})", re.IGNORECAS
 _BEHIND = ".,:;!?'*_~—–"
 _PAIRS = {")": "(", "]": "["}
 _BRACKET = re.compile(r"[()\[\]]")
-_LIST = re.compile(r"\s*+(?:https?://\S++[ \t]*+(?:\n\s*+|\Z)){2,}+", re.IGNORECASE)
+_LIST = re.compile(r"\s*+(?>(?:https?://\S++[ \t]*+(?:\n\s*+|\Z)){2,})", re.IGNORECASE)
 
 
 def read_text(harvest: Harvest) -> None:

@@ -14,7 +14,7 @@ from sockwright.links.url import URL, URL_LIMIT, BadURL, parse
 # Segments that need no work: no dot in front, nothing to encode, no backslash; %2e goes the long way.
 _SEGMENT = r"[A-Za-z0-9_~!$&'()*+,;=@%-][A-Za-z0-9_~!$&'()*+,;=@%.:-]*+"
 _FIRST = r"[A-Za-z0-9_~!$&'()*+,;=@%-][A-Za-z0-9_~!$&'()*+,;=@%.-]*+"  # a colon might end a scheme
-_SEGMENTS = rf"(?:{_SEGMENT}/)*+(?:{_SEGMENT})?+"
+_SEGMENTS = rf"(?>(?:{_SEGMENT}/)*)(?>(?:{_SEGMENT})?)"
 _TAIL = r"(?:\?[!$-&(-;=?-~]*+)?(?:#[!#-;=?-_a-~]*+)?"
 _LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
@@ -24,7 +24,7 @@ _ORIGIN = (
 )
 
 _CLEAN = re.compile(
-    rf"(?P<up>(?:\.\./)*+)(?P<beside>{_FIRST}(?:/{_SEGMENTS})?+){_TAIL}"
+    rf"(?P<up>(?>(?:\.\./)*))(?P<beside>{_FIRST}(?>(?:/{_SEGMENTS})?)){_TAIL}"
     rf"|(?P<root>/{_SEGMENTS}){_TAIL}"
     rf"|(?P<fragment>#[!#-;=?-_a-~]*+)"
     rf"|(?P<whole>{_ORIGIN}/{_SEGMENTS}){_TAIL}"

@@ -210,6 +210,7 @@ def client_context(endpoint: Endpoint, ca: str | None = None, verify: bool = Tru
     if word not in ("yes", "no"):
         raise ConfigError(f"verify={word} in {endpoint} makes no sense", cure="write verify=yes or verify=no")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF  # older Pythons take a cut answer for a whole one
     certificate = endpoint.options.get("cert")
     try:
         if not verify or word == "no":

@@ -13,7 +13,7 @@ from sockwright.errors import PeerError
 # RFC 9110, 5.6.2 and 5.5. Possessive throughout: a hostile line is read once and never tried again.
 TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
 VALUE = rb"[\t\x20-\x7e\x80-\xff]*+"
-LINES = re.compile(rb"(?:" + TOKEN + rb":" + VALUE + rb"\r\n)*+")
+LINES = re.compile(rb"(?>(?:" + TOKEN + rb":" + VALUE + rb"\r\n)*)")
 _NAME = re.compile(TOKEN)
 _VALUE = re.compile(VALUE)
 _LINE = re.compile(rb"[^\n]*+\n?")

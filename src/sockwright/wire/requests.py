@@ -17,7 +17,7 @@ from sockwright.wire.http1 import SIZES, Sizes
 
 _VISIBLE = rb"[\x21-\x7e\x80-\xff]++"
 _START = re.compile(rb"(" + TOKEN + rb") (" + _VISIBLE + rb") HTTP/([0-9])\.([0-9])\r\n")
-_START_SO_FAR = re.compile(TOKEN + rb"(?: (?:" + _VISIBLE + rb"(?: [HTP/.0-9]*+\r?+)?+)?+)?+")
+_START_SO_FAR = re.compile(TOKEN + rb"(?>(?: (?>(?:" + _VISIBLE + rb"(?>(?: [HTP/.0-9]*+\r?+)?))?))?)")
 # RFC 3986, 3.2.2: an IPv6 address in brackets, or a name; then perhaps a port. Empty is allowed (RFC 9112, 3.2).
 _HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]++\]|[A-Za-z0-9\-._~%!$&'()*+,;=]*+)(?::[0-9]*+)?")
 _ABSOLUTE = re.compile(r"https?://([^/?#]*+)([^#]*+)", re.IGNORECASE)

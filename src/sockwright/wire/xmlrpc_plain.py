@@ -16,14 +16,14 @@ from sockwright.wire.xmlrpc_scalars import SCALARS
 _W = r"[ \t\r\n]*+"
 # In text: no markup, no CR (a parser makes it LF), no control characters (XML has none); of references, XML's five.
 _RUN = r"[^<&\x00-\x08\x0b-\x1f]*+"
-_TEXT = rf"{_RUN}(?:&(?:lt|gt|amp|quot|apos);{_RUN})*+"
+_TEXT = rf"{_RUN}(?>(?:&(?:lt|gt|amp|quot|apos);{_RUN})*)"
 _TYPES = "|".join(re.escape(name) for name in SCALARS)
 _ONE = rf"<value>(?:<(?P<type>{_TYPES})>(?P<text>{_TEXT})</(?P=type)>|<nil/>|(?P<untyped>{_TEXT}))</value>{_W}"
 _UTF8 = "[Uu][Tt][Ff]-8"
 
 _OPENING = re.compile(
-    rf"""(?:<\?xml version=(?:'1\.0'|"1\.0")(?: encoding=(?:'{_UTF8}'|"{_UTF8}"))?+ ?+\?>)?+{_W}"""
-    rf"<methodCall>{_W}<methodName>([A-Za-z0-9_.:/]{{1,255}}+)</methodName>{_W}(<params>{_W})?+"
+    rf"""(?>(?:<\?xml version=(?:'1\.0'|"1\.0")(?>(?: encoding=(?:'{_UTF8}'|"{_UTF8}"))?) ?+\?>)?){_W}"""
+    rf"<methodCall>{_W}<methodName>([A-Za-z0-9_.:/]{{1,255}}+)</methodName>{_W}(?>(<params>{_W})?)"
 ).match
 _CLOSING = re.compile(f"</params>{_W}</methodCall>{_W}").fullmatch
 _CLOSING_BARE = re.compile(f"</methodCall>{_W}").fullmatch
