@@ -264,7 +264,8 @@ class UrllibEngine:
         opener = urllib.request.OpenerDirector()
         opener.add_handler(urllib.request.ProxyHandler(self._proxies))
         opener.add_handler(_Plain(self._connection(http.client.HTTPConnection, call)))
-        opener.add_handler(_Secure(self._connection(http.client.HTTPSConnection, call, context=self._context)))
+        make = self._connection(http.client.HTTPSConnection, call, context=self._context)
+        opener.add_handler(_Secure(make, self._context))
         request = urllib.request.Request(call.ask.url, headers=self._base, method=call.ask.method)
         for name, value in call.ask.fields:
             request.add_header(name, value)
@@ -365,8 +366,8 @@ class _Plain(urllib.request.HTTPHandler):
 
 
 class _Secure(urllib.request.HTTPSHandler):
-    def __init__(self, make: Callable[..., Any]) -> None:
-        super().__init__()
+    def __init__(self, make: Callable[..., Any], context: ssl.SSLContext) -> None:
+        super().__init__(context=context)  # since Python 3.12 it would make one, and read all CAs, for each request
         self._make = make
 
     def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
