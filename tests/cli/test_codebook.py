@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
+import sys
 from pathlib import Path
 
 import pytest
@@ -120,7 +121,8 @@ def test_windows_1251_is_told_from_utf8_with_a_hint(tmp_path: Path) -> None:
 def test_what_is_no_file_and_no_json(tmp_path: Path) -> None:
     assert run(tmp_path, "codebook", "import", str(tmp_path / "none.csv"), "--name", "b").returncode == 2
     done = run(tmp_path, "codebook", "import", file(tmp_path, "b.json", '{\n"a": 1,\n}'), "--name", "b")
-    assert (done.returncode, "line 3: this is not JSON" in done.stderr) == (2, True)
+    line = 3 if sys.version_info < (3, 13) else 2  # newer ones point at the comma that is too many
+    assert (done.returncode, f"line {line}: this is not JSON" in done.stderr) == (2, True)
     deep = file(tmp_path, "deep.json", "[" * 100_000)
     assert run(tmp_path, "codebook", "import", deep, "--name", "b").returncode == 2
     assert run(tmp_path, "codebook", "import", file(tmp_path, "n.json", "7"), "--name", "b").returncode == 2

@@ -57,7 +57,7 @@ class Pool(Generic[J]):
         self._queue.put(job)
         if not self.threads:
             self.start()
-        elif self._growing is None and self.is_short:
+        elif self._growing is None and self.threads < self.most:
             self._look_again()
 
     def _look_again(self) -> None:
@@ -66,12 +66,13 @@ class Pool(Generic[J]):
 
     def _grow(self) -> None:
         self._growing = None
-        waiting = self._queue.qsize() - self._idle
-        if self.closed or waiting <= 0:
+        queued = self._queue.qsize()
+        if self.closed or not queued:
             return
+        # Who has just taken a job counts as idle for a moment yet: so while any is in the queue we look again.
         threads = max(self.threads, 1)
         if self.completed - self._completed_before < threads:
-            for _ in range(min(threads, self.most - self.threads, waiting)):
+            for _ in range(min(threads, self.most - self.threads, queued - self._idle)):
                 self.start()
         if self.threads < self.most:
             self._look_again()
