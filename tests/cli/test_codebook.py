@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import unicodedata
 import sys
+import unicodedata
 from pathlib import Path
 
 import pytest
