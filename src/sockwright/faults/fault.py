@@ -58,9 +58,17 @@ class Fault:
     def glance(self, chance: Random) -> Glance | None:
         """Return what tells at a glance whether a piece would pass, where no count says so; None where nothing can.
 
-        Asked once for a connection; what is returned is asked of every piece.
+        Asked once for a connection; what is returned is asked of every piece. Who only listens lets all of them pass.
         """
-        return None
+        hear = self.hear
+        if hear is None:
+            return None
+
+        def heard(data: bytes) -> bool:
+            hear(data)
+            return True
+
+        return heard
 
     def end(self, now: float, chance: Random) -> Steps:
         """Return what becomes of the end of the stream."""

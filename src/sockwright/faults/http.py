@@ -36,8 +36,6 @@ from sockwright.faults.messages import (
     RAW,
     Messages,
     is_whole_response,
-    known_requests,
-    known_responses,
     whole_request,
 )
 from sockwright.faults.reading import a_duration, a_share, a_size, count, duration, needed, share
@@ -59,19 +57,12 @@ class Requests(Fault):
         self._methods = methods
         self._messages = Messages(methods, is_response=False)
 
-    def glance(self, chance: Random) -> Glance:
-        def hears(data: bytes) -> bool:
-            self.hear(data)
-            return True
-
-        return hears
-
     def feed(self, data: bytes, now: float, chance: Random) -> Steps:
         self.hear(data)
         return ((PASS, data, now),)
 
     def hear(self, data: bytes) -> None:
-        method = known_requests.get(data) or whole_request(data)
+        method = whole_request(data)
         if method is not None and self._messages.is_between:
             self._methods.append(method)
             return
@@ -94,12 +85,7 @@ class Responses(Fault):
         def is_one_response_spared(data: bytes) -> bool:
             if len(methods) != 1 or methods[0] in BODILESS or not messages.is_between:
                 return False
-            if data not in known_responses and not is_whole_response(data):
-                return False
-            if dice.left:  # what `spares` does, without the call
-                dice.left -= 1
-                dice.count += 1
-            elif not dice.spares(chance):
+            if not is_whole_response(data) or not dice.spares(chance):
                 return False
             methods.popleft()
             return True

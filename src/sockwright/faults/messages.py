@@ -162,31 +162,31 @@ class Messages:
 
 
 # Clients and servers repeat themselves: the methods of whole requests that came before, and whole responses.
-known_requests: dict[bytes, bytes] = {}
-known_responses: dict[bytes, bool] = {}
+_known_requests: dict[bytes, bytes] = {}
+_known_responses: dict[bytes, bool] = {}
 
 
 def whole_request(data: bytes) -> bytes | None:
     """Return the method of the one whole request that `data` is, None for anything else."""
-    method = known_requests.get(data)
+    method = _known_requests.get(data)
     if method is None and len(data) <= MOST_SEEN:
         methods: deque[bytes] = deque()
         pieces = list(Messages(methods, is_response=False).feed(data))
         if len(methods) == 1 and pieces[-1][0] == DONE and sum(len(part) for _, part in pieces) == len(data):
             method = methods[0]
-            _remember(known_requests, data, method)
+            _remember(_known_requests, data, method)
     return method
 
 
 def is_whole_response(data: bytes) -> bool:
     """Tell whether `data` is one whole response to GET, and says plainly how long it is."""
-    if data in known_responses:
+    if data in _known_responses:
         return True
     end = data.find(b"\r\n\r\n") + 4
     if not 4 <= end <= MOST_SEEN or _length_behind(data[:end]) != len(data) - end:
         return False
     if len(data) <= MOST_SEEN:
-        _remember(known_responses, data, True)
+        _remember(_known_responses, data, True)
     return True
 
 
