@@ -6,6 +6,12 @@ import contextlib
 import os
 import threading
 
+# Records that such a thread works on at once: the interpreter does one thing at a time, so meanwhile the loop stands
+# still, 0.2 ms at this many. After them it gets the time to catch up (seconds): on a core that both share, to yield is
+# not enough, since the system lets whoever computes go on for some milliseconds.
+PIECE = 1_000
+REST = 0.001
+
 
 def stand_back() -> None:
     """Let this thread not push another aside when it is woken: it begins when the loop rests, or at the next tick.

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sockwright.backstage import PIECE
 from sockwright.errors import ConfigError
 from sockwright.journal import recording
 from sockwright.journal.connections import Connection
@@ -41,7 +42,7 @@ def test_every_byte_comes_back_in_its_piece(
 
 
 def test_many_and_large_pieces_stay_in_order(tmp_path: Path) -> None:
-    said = [str(number).encode() for number in range(2 * recording.PIECE + 5)]
+    said = [str(number).encode() for number in range(2 * PIECE + 5)]
     said[10] = bytes(recording.PIECE_BYTES + 1)
     said[11] = b"\xff" * recording.PIECE_BYTES
     tape(tmp_path / "r", [(OPENED, 1, 0, OPEN, 0), *((RECEIVED, 1, 0.25, data, len(data)) for data in said)])

@@ -19,7 +19,7 @@ from itertools import repeat, starmap
 from operator import itemgetter
 from pathlib import Path
 
-from sockwright.backstage import stand_back
+from sockwright.backstage import PIECE, REST, stand_back
 from sockwright.journal.batch import Batch, Packed, pack
 from sockwright.journal.connections import Connection
 from sockwright.journal.limits import Limits
@@ -33,11 +33,6 @@ from sockwright.journal.writer import Writer
 
 Follower = Callable[[Sequence[Entry]], None]
 
-# Records that are worked on at once. The interpreter does one thing at a time, so meanwhile the loop stands still:
-# 0.2 ms at this many. After them it gets the time to catch up (seconds): on a core that both share, to yield is not
-# enough, since the system lets whoever computes go on for some milliseconds.
-PIECE = 1_000
-REST = 0.001
 # Looks at an empty ring after which the writer looks less often.
 QUIET = 25
 # One record in so many is weighed to learn what all weigh ...

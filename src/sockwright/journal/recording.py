@@ -29,7 +29,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from sockwright.backstage import stand_back
+from sockwright.backstage import PIECE, REST, stand_back
 from sockwright.errors import ConfigError
 from sockwright.journal.records import ENDED, OPENED, RECEIVED, SENT, Taped
 from sockwright.journal.transcript import Chunk, HalfClose, Noted, Transcript
@@ -37,11 +37,9 @@ from sockwright.journal.transcript import Chunk, HalfClose, Noted, Transcript
 VERSION = 1
 # Between two looks of the writer (seconds).
 TICK = 0.05
-# Records and bytes that are written at once, and the rest for the loop after them (seconds): while we compute, it
-# stands still. No rest while more bytes wait than these: to lose some is worse than to be late.
-PIECE = 1_000
+# Bytes that are written at once. No rest for the loop after them while more wait than the second number: to lose some
+# is worse than to be late.
 PIECE_BYTES = 256 << 10
-REST = 0.001
 RESTLESS = 8 << 20
 # Bytes that may wait for the disk. What comes above that is lost and counted: the conversation never waits.
 MOST_WAITING = 64 << 20
