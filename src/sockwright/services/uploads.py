@@ -70,19 +70,7 @@ class Uploads:
             return self._say(400, "a part of a file cannot be put; send the whole of it (RFC 9110, 14.5)")
         if wrong := self._uncoded(request):
             return wrong
-        incoming = self._begin(parents)
-        if isinstance(incoming, Response):
-            return incoming
-        try:
-            if incoming.taken(name):
-                return self._taken(name)
-            if request.head.length > incoming.room():
-                return self._full()
-        except OSError as trouble:
-            return self._trouble(trouble)
-        finally:
-            incoming.drop()
-        return Begin(self._putting, {"names": names})
+        return self._foreseen(request, parents, name) or Begin(self._putting, {"names": names})
 
     def form(self, request: Request, names: list[str] | None) -> Response | Begin:
         """Answer POST, where it can be answered without the content."""
@@ -99,17 +87,23 @@ class Uploads:
             boundary = boundary_of(request.fields.get("content-type"))
         except PeerError as wrong:
             return self._say(400, str(wrong))
-        incoming = self._begin(names)
+        return self._foreseen(request, names) or Begin(self._filling, {"names": names, "boundary": boundary})
+
+    def _foreseen(self, request: Request, parents: list[str], name: str = "") -> Response | None:
+        """Return the refusal of what could not be kept, before it comes; None where it may."""
+        incoming = self._begin(parents)
         if isinstance(incoming, Response):
             return incoming
         try:
+            if name and incoming.taken(name):
+                return self._taken(name)
             if request.head.length > incoming.room():
                 return self._full()
         except OSError as trouble:
             return self._trouble(trouble)
         finally:
             incoming.drop()
-        return Begin(self._filling, {"names": names, "boundary": boundary})
+        return None
 
     def _uncoded(self, request: Request) -> Response | None:
         coding = request.fields.get("content-encoding", "identity").lower()
