@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import smtplib
 import socket
-import ssl
 import subprocess
 from collections.abc import Callable, Iterator
 from email.message import EmailMessage
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.benches import standing, trusting
 from tests.sockets import WAIT, dial, ended, read_all, records, reset, until
 
 from sockwright.binding import Refusal, service_of
@@ -326,14 +326,8 @@ def mailbox() -> MemoryMailbox:
 @pytest.fixture
 def bench(mailbox: MemoryMailbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[BenchThread]:
     monkeypatch.setenv("SOCKWRIGHT_HOME", str(tmp_path / "home"))
-    with BenchThread(mailbox=mailbox) as running:
+    with standing(mailbox=mailbox) as running:
         yield running
-    bugs = [words for words in running.troubles if "mistake in sockwright" in words]
-    assert not bugs, bugs
-
-
-def trusting() -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=str(tls.ensure_ca()))
 
 
 def letter(subject: str = "Hello") -> EmailMessage:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import smtplib
 import socket
-import ssl
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.benches import standing, trusting
 from tests.sockets import WAIT, dial, records
 
 from sockwright.journal.records import FAULT, NOTE
@@ -29,14 +29,8 @@ def mailbox() -> MemoryMailbox:
 @pytest.fixture
 def bench(mailbox: MemoryMailbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[BenchThread]:
     monkeypatch.setenv("SOCKWRIGHT_HOME", str(tmp_path / "home"))
-    with BenchThread(mailbox=mailbox) as running:
+    with standing(mailbox=mailbox) as running:
         yield running
-    bugs = [words for words in running.troubles if "mistake in sockwright" in words]
-    assert not bugs, bugs
-
-
-def trusting() -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=str(tls.ensure_ca()))
 
 
 def set_faults(bench: BenchThread, *faults: str, up: bool = False, down: bool = False) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import socket
-import ssl
 import subprocess
 import threading
 import time
@@ -14,13 +13,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from tests.benches import trusting
 from tests.peers import closed_port
 from tests.sockets import WAIT, dial, ended, read_all, read_exactly, records, reset, until
 
 from sockwright.endpoint import Peer, parse
 from sockwright.journal.records import ENDED, NOTE, RECEIVED, SENT
 from sockwright.transport import tap as tap_module
-from sockwright.transport import tls
 from sockwright.workbench import BenchThread, Posting
 
 Talk = Callable[[socket.socket], None]
@@ -281,15 +280,15 @@ def test_a_udp_target_that_is_not_there_is_noted(bench: BenchThread) -> None:
         until(lambda: [one for one in records(bench.journal, NOTE) if one[3][0] == "refused"])
 
 
-def trusting() -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=str(tls.ensure_ca()))
+def before_tls(bench: BenchThread, endpoint: str, service: str, listen: str = "tcp://:0") -> Peer:
+    """Serve under TLS; return where a tap before it listens."""
+    port = bench.serve(endpoint, service).port
+    posting = Posting(parse(listen), (), target=parse(f"tcp+tls://localhost:{port}?verify=no"))
+    return bench.listen(posting).server.addresses[0]
 
 
 def test_a_client_in_clear_that_has_said_all_hears_a_target_under_tls(bench: BenchThread) -> None:
-    target_ = bench.serve("https://:0", "hello")
-    posting = Posting(parse("tcp://:0"), (), target=parse(f"tcp+tls://localhost:{target_.port}?verify=no"))
-    place = bench.listen(posting).server.addresses[0]
-    with dial(place) as sock:
+    with dial(before_tls(bench, "https://:0", "hello")) as sock:
         sock.sendall(b"GET / HTTP/1.0\r\n\r\n")
         sock.shutdown(socket.SHUT_WR)
         assert b"Hello World!" in read_all(sock)
@@ -297,19 +296,14 @@ def test_a_client_in_clear_that_has_said_all_hears_a_target_under_tls(bench: Ben
 
 def test_who_says_nothing_more_under_tls_is_let_go(bench: BenchThread, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tap_module, "LAST_WORDS", 0.3)
-    target_ = bench.serve("tcp+tls://:0", "echo")
-    posting = Posting(parse("tcp://:0"), (), target=parse(f"tcp+tls://localhost:{target_.port}?verify=no"))
-    place = bench.listen(posting).server.addresses[0]
-    with dial(place) as sock:
+    with dial(before_tls(bench, "tcp+tls://:0", "echo")) as sock:
         sock.sendall(b"abc")
         sock.shutdown(socket.SHUT_WR)
         assert read_all(sock) == b"abc"
 
 
 def test_tls_on_both_sides_keeps_every_byte_and_a_reset(bench: BenchThread) -> None:
-    target_ = bench.serve("tcp+tls://:0", "echo")
-    posting = Posting(parse("tcp+tls://:0"), (), target=parse(f"tcp+tls://localhost:{target_.port}?verify=no"))
-    place = bench.listen(posting).server.addresses[0]
+    place = before_tls(bench, "tcp+tls://:0", "echo", "tcp+tls://:0")
     said = bytes(range(256)) * 4000
     with dial(place) as plain, trusting().wrap_socket(plain, server_hostname="localhost") as sock:
         writing = threading.Thread(target=sock.sendall, args=(said,))

@@ -77,11 +77,15 @@ def test_a_row_is_on_the_screen_soon_after_the_bytes(
     assert took < SOON
 
 
-def test_a_fault_is_set_with_the_form_and_healed(bench: Bench, visit: Visit) -> None:
-    page = visit(bench).open("/")
+def greet_form(page: Page, bench: Bench) -> tuple[Locator, Locator]:
+    """Open the form that breaks `greet`; return its card and the form."""
     place = card(page, bench, "greet")
     place.get_by_role("button", name="Break greet tcp").click()
-    form = page.get_by_role("dialog", name="Faults at greet")
+    return place, page.get_by_role("dialog", name="Faults at greet")
+
+
+def test_a_fault_is_set_with_the_form_and_healed(bench: Bench, visit: Visit) -> None:
+    place, form = greet_form(visit(bench).open("/"), bench)
     form.get_by_label("What goes wrong").select_option("latency")
     form.get_by_label("Written as").fill("latency=300ms")
     form.get_by_role("button", name="Break it").click()
@@ -97,10 +101,7 @@ def test_a_fault_is_set_with_the_form_and_healed(bench: Bench, visit: Visit) -> 
 
 
 def test_a_network_is_put_in_the_way_with_the_form(bench: Bench, visit: Visit) -> None:
-    page = visit(bench).open("/")
-    place = card(page, bench, "greet")
-    place.get_by_role("button", name="Break greet tcp").click()
-    form = page.get_by_role("dialog", name="Faults at greet")
+    place, form = greet_form(visit(bench).open("/"), bench)
     form.get_by_label("What goes wrong").select_option("3g")
     form.get_by_text("Figures: ").wait_for()
     assert not form.get_by_label("Written as").is_visible()
